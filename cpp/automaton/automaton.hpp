@@ -1,0 +1,117 @@
+// The grammar automaton: states x bytes -> states, built as it is used and shared by everybody who uses it.
+//
+// A state is an interned set of configurations (subset of positions, context).  A context says where to go on when the
+// rule under way ends: an interned set of (subset, outer context) pairs, so stacks are persistent, shared and free to
+// fork.  All callers of a rule at one place share one context, as in a graph-structured stack (Tomita 1985), and a
+// call in tail position adds none, so right recursion does not grow.
+//
+// Known transitions are read without a lock; only making a new one takes it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "interner.hpp"
+#include "nfa.hpp"
+#include "subsets.hpp"
+
+namespace tamis {
+
+using StateId = std::int32_t;
+
+class Automaton {
+ public:
+  static constexpr StateId kDead = -1;
+
+  struct Limits {
+    std::size_t nfa_states = 2'000'000;
+    std::size_t memory_bytes = std::size_t{1} << 30;
+  };
+  struct Statistics {
+    std::size_t states, subsets, contexts, nfa_states, byte_classes, memory_bytes;
+  };
+
+  // Runs the passes on its copy of the grammar.  Throws CompileError.
+  Automaton(Grammar grammar, Limits limits);
+
+  StateId start() const { return start_; }
+
+  // kDead where the bytes cannot follow.  Throws LimitError when the automaton would grow past its budget.
+  StateId step(StateId state, std::uint8_t byte) const {
+    const std::uint32_t known = cell(state, classes_.of[byte]).load(std::memory_order_acquire);
+    return known != kUnknown ? static_cast<StateId>(known) - kOffset : make_step(state, classes_.of[byte]);
+  }
+  StateId advance(StateId state, std::string_view bytes) const {
+    for (std::size_t i = 0; i < bytes.size() && state != kDead; ++i) {
+      state = step(state, static_cast<std::uint8_t>(bytes[i]));
+    }
+    return state;
+  }
+  bool is_complete(StateId state) const {
+    const auto [chunk, index] = place(state);
+    return chunks_[chunk].complete.load(std::memory_order_acquire)[index];
+  }
+  bool has(std::int64_t state) const {
+    return state >= 0 && state < static_cast<std::int64_t>(count_.load(std::memory_order_acquire));
+  }
+
+  Statistics statistics() const;
+
+ private:
+  using ContextId = std::uint32_t;
+  static constexpr ContextId kBottom = 0;
+  static constexpr std::uint32_t kUnknown = 0;  // cells hold 0, or a state + kOffset
+  static constexpr StateId kOffset = 2;
+  static constexpr std::size_t kFirstChunk = 16;
+
+  struct Configuration {
+    ContextId context;
+    SubsetId subset;
+  };
+  // Chunk k holds kFirstChunk * 2^k states, so states never move.
+  struct Chunk {
+    std::atomic<std::atomic<std::uint32_t>*> cells{nullptr};
+    std::atomic<bool*> complete{nullptr};
+  };
+  class Settlement;
+
+  static std::pair<std::size_t, std::size_t> place(StateId state) {
+    const auto scaled = static_cast<std::size_t>(state) / kFirstChunk + 1;
+    const auto chunk = static_cast<std::size_t>(std::bit_width(scaled)) - 1;
+    return {chunk, static_cast<std::size_t>(state) - kFirstChunk * ((std::size_t{1} << chunk) - 1)};
+  }
+  std::atomic<std::uint32_t>& cell(StateId state, std::size_t byte_class) const {
+    const auto [chunk, index] = place(state);
+    return chunks_[chunk].cells.load(std::memory_order_acquire)[index * classes_.count() + byte_class];
+  }
+
+  StateId make_step(StateId state, std::size_t byte_class) const;
+  StateId interned(const std::vector<std::uint32_t>& words) const;
+  void check_budget() const;
+  std::size_t memory_bytes() const;
+
+  Limits limits_;
+  Nfa nfa_;
+  ByteClasses classes_;
+
+  // Everything below grows during use, under the mutex; that is not a change anybody can observe.
+  mutable std::mutex mutex_;
+  mutable std::unique_ptr<Subsets> subsets_;
+  mutable std::vector<SubsetId> rule_starts_;
+  mutable Interner<std::uint32_t> contexts_;  // (context, subset) pairs
+  mutable Interner<std::uint32_t> states_;    // complete, then (context, subset) pairs
+  mutable std::array<Chunk, 32> chunks_;
+  mutable std::atomic<std::uint32_t> count_{0};
+  mutable std::vector<std::unique_ptr<void, void (*)(void*)>> blocks_;
+  mutable std::size_t block_bytes_ = 0;
+  StateId start_ = kDead;
+};
+
+}  // namespace tamis

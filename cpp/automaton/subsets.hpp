@@ -1,0 +1,112 @@
+// Lazy subset construction over the positions of the NFA: the regular part of the automaton.
+//
+// A position is a state, how far into a character of it we are, and a frame (counters, combinations) that says under
+// which counts it was reached.  Not thread-safe: the automaton calls it under its lock.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "interner.hpp"
+#include "nfa.hpp"
+
+namespace tamis {
+
+// The automaton grew past its budget while it was in use; nothing is wrong with the caller's input as such.
+struct LimitError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Bytes that no machine of an NFA tells apart.
+struct ByteClasses {
+  explicit ByteClasses(const Nfa& nfa);
+  std::array<std::uint8_t, 256> of{};
+  std::vector<std::uint8_t> representative;
+  std::size_t count() const { return representative.size(); }
+};
+
+using SubsetId = std::uint32_t;
+
+class Subsets {
+ public:
+  static constexpr SubsetId kEmpty = 0;
+
+  struct Call {
+    RuleId rule;
+    SubsetId returns_to;
+  };
+  struct Info {
+    bool final = false;     // a rule ends here
+    bool consumes = false;  // some byte may follow before any rule ends or is called
+    bool only_final = false;
+    bool calls_known = false;
+    std::vector<Call> calls;
+  };
+
+  Subsets(const Nfa& nfa, const ByteClasses& classes, std::vector<bool> alive);
+
+  SubsetId start_of(Nfa::StateId state);
+  SubsetId step(SubsetId subset, std::size_t byte_class);
+  SubsetId unite(SubsetId a, SubsetId b);
+  const Info& info(SubsetId subset) const { return infos_[subset]; }
+  const std::vector<Call>& calls(SubsetId subset);
+
+  // Whether combination b (an index into nfa.booleans) has a member; true where that takes too long to find out.
+  bool has_member(std::uint32_t combination);
+
+  std::size_t size() const { return subsets_.size(); }
+  std::size_t memory_bytes() const;
+
+ private:
+  using Position = std::uint64_t;  // frame : 24 | machine state : 12 | NFA state : 28
+  using FrameId = std::uint32_t;
+  using TupleId = std::uint32_t;
+  enum class Answer : std::uint8_t { kUnknown, kNo, kYes };
+  static constexpr TupleId kNoTuple = 0xFFFFFFFFU;
+
+  static Position position(Nfa::StateId state, std::uint32_t machine_state, FrameId frame);
+  static Nfa::StateId state_of(Position p) { return static_cast<Nfa::StateId>(p & 0xFFFFFFFU); }
+  static std::uint32_t machine_state_of(Position p) { return static_cast<std::uint32_t>((p >> 28) & 0xFFFU); }
+  static FrameId frame_of(Position p) { return static_cast<FrameId>(p >> 40); }
+
+  // Adds p and all it reaches without input to the positions being collected.
+  void add(Position p);
+  void drain();
+  void expand(Position p);
+  SubsetId collected();
+  SubsetId interned(const std::vector<Position>& positions);
+
+  FrameId frame(FrameId parent, std::uint32_t value);
+  void add_tuple(Nfa::StateId state, FrameId parent, TupleId tuple);
+  TupleId tuple_start(std::uint32_t combination);
+  TupleId tuple_step(TupleId tuple, std::size_t byte_class);
+  TupleId interned_tuple(const std::vector<std::uint32_t>& tuple);
+  bool accepts(TupleId tuple) const;
+  bool can_continue(TupleId tuple);
+
+  const Nfa& nfa_;
+  const ByteClasses& classes_;
+  std::vector<bool> alive_;
+
+  Interner<Position> subsets_;
+  std::vector<Info> infos_;
+  std::vector<std::vector<SubsetId>> steps_;  // per subset, empty until first used
+  std::size_t step_rows_ = 0;
+  std::unordered_map<std::uint64_t, SubsetId> unions_;
+
+  Interner<std::uint32_t> frames_;  // (parent, count or tuple)
+  Interner<std::uint32_t> tuples_;  // (combination, subset per operand)
+  std::vector<Answer> continues_;   // per tuple
+  std::vector<TupleId> tuple_starts_;
+
+  std::vector<Position> todo_;
+  std::vector<Position> core_;
+  std::vector<std::uint32_t> seen_plain_;  // per NFA state: the last collection that met it without a frame
+  std::vector<Position> seen_framed_;
+  std::uint32_t collection_ = 0;
+};
+
+}  // namespace tamis

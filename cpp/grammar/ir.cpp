@@ -1,0 +1,225 @@
+#include "ir.hpp"
+
+#include <algorithm>
+
+#include "../hash.hpp"
+
+namespace tamis {
+
+CharSet normalised(CharSet ranges) {
+  std::sort(ranges.begin(), ranges.end());
+  CharSet out;
+  for (const auto& [low, high] : ranges) {
+    if (low > high) continue;
+    if (!out.empty() && low <= out.back().second + 1 && out.back().second != 0xFFFFFFFFU) {
+      out.back().second = std::max(out.back().second, high);
+    } else {
+      out.emplace_back(low, high);
+    }
+  }
+  return out;
+}
+
+CharSet set_union(const CharSet& a, const CharSet& b) {
+  CharSet both = a;
+  both.insert(both.end(), b.begin(), b.end());
+  return normalised(std::move(both));
+}
+
+CharSet set_intersection(const CharSet& a, const CharSet& b) {
+  CharSet out;
+  for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
+    const std::uint32_t low = std::max(a[i].first, b[j].first);
+    const std::uint32_t high = std::min(a[i].second, b[j].second);
+    if (low <= high) out.emplace_back(low, high);
+    (a[i].second < b[j].second ? i : j)++;
+  }
+  return out;
+}
+
+Grammar::Grammar() {
+  nodes_.push_back({NodeKind::kNothing});
+  nodes_.push_back({NodeKind::kEmpty});
+}
+
+std::vector<NodeId> Grammar::children(NodeId id) const {
+  const Node& node = nodes_[id];
+  switch (node.kind) {
+    case NodeKind::kSeq:
+      return {node.a, node.b};
+    case NodeKind::kRepeat:
+    case NodeKind::kComplement:
+      return {node.a};
+    default: {
+      const auto begin = child_pool_.begin() + node.first_child;
+      return {begin, begin + node.child_count};
+    }
+  }
+}
+
+NodeId Grammar::intern(Node node, const std::vector<NodeId>& children) {
+  std::uint64_t h = hash_words(children.data(), children.size(), static_cast<std::uint64_t>(node.kind));
+  h = mix(mix(h, node.a), node.b);
+  h = mix(mix(h, static_cast<std::uint32_t>(node.min)), static_cast<std::uint32_t>(node.max));
+  const auto [begin, end] = index_.equal_range(h);
+  for (auto it = begin; it != end; ++it) {
+    const Node& other = nodes_[it->second];
+    if (other.kind == node.kind && other.a == node.a && other.b == node.b && other.min == node.min &&
+        other.max == node.max && other.child_count == children.size() &&
+        std::equal(children.begin(), children.end(), child_pool_.begin() + other.first_child)) {
+      return it->second;
+    }
+  }
+  node.first_child = static_cast<std::uint32_t>(child_pool_.size());
+  node.child_count = static_cast<std::uint32_t>(children.size());
+  child_pool_.insert(child_pool_.end(), children.begin(), children.end());
+  const auto id = static_cast<NodeId>(nodes_.size());
+  nodes_.push_back(node);
+  index_.emplace(h, id);
+  return id;
+}
+
+std::uint32_t Grammar::intern_char_set(CharSet set) {
+  std::uint64_t h = mix(0, set.size());
+  for (const auto& [low, high] : set) h = mix(mix(h, low), high);
+  const auto [begin, end] = char_set_index_.equal_range(h);
+  for (auto it = begin; it != end; ++it) {
+    if (char_sets_[it->second] == set) return it->second;
+  }
+  const auto id = static_cast<std::uint32_t>(char_sets_.size());
+  char_sets_.push_back(std::move(set));
+  char_set_index_.emplace(h, id);
+  return id;
+}
+
+NodeId Grammar::chars(CharSet ranges, Codec codec) {
+  static const CharSet kScalarValues = {{0, 0xD7FF}, {0xE000, 0x10FFFF}};
+  static const CharSet kByteValues = {{0, 255}};
+  CharSet set = set_intersection(normalised(std::move(ranges)), codec == Codec::kBytes ? kByteValues : kScalarValues);
+  if (set.empty()) return kNothing;
+  Node node{NodeKind::kChars};
+  node.a = intern_char_set(std::move(set));
+  node.b = static_cast<std::uint32_t>(codec);
+  return intern(node);
+}
+
+NodeId Grammar::seq(NodeId first, NodeId second) {
+  if (first == kNothing || second == kNothing) return kNothing;
+  if (first == kEmpty) return second;
+  if (second == kEmpty) return first;
+  // Right-nested, so that common tails are one node: (a b) c becomes a (b c).
+  std::vector<NodeId> left;
+  while (nodes_[first].kind == NodeKind::kSeq) {
+    left.push_back(nodes_[first].a);
+    first = nodes_[first].b;
+  }
+  left.push_back(first);
+  NodeId tail = second;
+  for (auto it = left.rbegin(); it != left.rend(); ++it) {
+    Node node{NodeKind::kSeq};
+    node.a = *it;
+    node.b = tail;
+    tail = intern(node);
+  }
+  return tail;
+}
+
+NodeId Grammar::seq(const std::vector<NodeId>& nodes) {
+  NodeId tail = kEmpty;
+  for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) tail = seq(*it, tail);
+  return tail;
+}
+
+NodeId Grammar::alt(const std::vector<NodeId>& nodes) {
+  std::vector<NodeId> flat;
+  CharSet merged[3];
+  for (const NodeId id : nodes) {
+    for (const NodeId child : nodes_[id].kind == NodeKind::kAlt ? children(id) : std::vector<NodeId>{id}) {
+      const Node& node = nodes_[child];
+      if (child == kNothing) continue;
+      if (node.kind == NodeKind::kChars) {
+        merged[node.b].insert(merged[node.b].end(), char_sets_[node.a].begin(), char_sets_[node.a].end());
+      } else {
+        flat.push_back(child);
+      }
+    }
+  }
+  for (std::uint32_t codec = 0; codec < 3; ++codec) {
+    if (!merged[codec].empty()) flat.push_back(chars(std::move(merged[codec]), static_cast<Codec>(codec)));
+  }
+  std::sort(flat.begin(), flat.end());
+  flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
+  if (flat.empty()) return kNothing;
+  if (flat.size() == 1) return flat[0];
+  return intern({NodeKind::kAlt}, flat);
+}
+
+NodeId Grammar::repeat(NodeId node, std::int32_t min, std::int32_t max) {
+  if (min < 0 || (max >= 0 && max < min)) throw CompileError("repeat: need 0 <= min <= max");
+  if (max == 0 || node == kEmpty) return kEmpty;
+  if (node == kNothing) return min == 0 ? kEmpty : kNothing;
+  if (min == 1 && max == 1) return node;
+  if (min == 0 && max == 1) return optional(node);
+  const Node inner = nodes_[node];
+  if (inner.kind == NodeKind::kRepeat && inner.min == 0 && inner.max < 0 && max < 0) return node;
+  Node out{NodeKind::kRepeat};
+  out.a = node;
+  out.min = min;
+  out.max = max < 0 ? kUnbounded : max;
+  return intern(out);
+}
+
+NodeId Grammar::intersect(const std::vector<NodeId>& nodes) {
+  std::vector<NodeId> flat;
+  for (const NodeId id : nodes) {
+    for (const NodeId child : nodes_[id].kind == NodeKind::kIntersect ? children(id) : std::vector<NodeId>{id}) {
+      if (child == kNothing) return kNothing;
+      flat.push_back(child);
+    }
+  }
+  std::sort(flat.begin(), flat.end());
+  flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
+  if (flat.empty()) return repeat(any_byte(), 0, kUnbounded);
+  if (flat.size() == 1) return flat[0];
+  const Node first = nodes_[flat[0]];
+  if (std::all_of(flat.begin(), flat.end(), [&](NodeId id) {
+        return nodes_[id].kind == NodeKind::kChars && nodes_[id].b == first.b;
+      })) {
+    CharSet common = char_sets_[first.a];
+    for (const NodeId id : flat) common = set_intersection(common, char_sets_[nodes_[id].a]);
+    return chars(std::move(common), static_cast<Codec>(first.b));
+  }
+  return intern({NodeKind::kIntersect}, flat);
+}
+
+NodeId Grammar::complement(NodeId node) {
+  if (nodes_[node].kind == NodeKind::kComplement) return nodes_[node].a;
+  Node out{NodeKind::kComplement};
+  out.a = node;
+  return intern(out);
+}
+
+RuleId Grammar::add_rule(std::string name) {
+  rules.push_back({std::move(name), kNothing});
+  return static_cast<RuleId>(rules.size() - 1);
+}
+
+NodeId Grammar::reference(RuleId rule) {
+  Node node{NodeKind::kRule};
+  node.a = rule;
+  return intern(node);
+}
+
+NodeId Grammar::rule(std::string name) { return reference(add_rule(std::move(name))); }
+
+void Grammar::define(NodeId rule_node, NodeId body) {
+  if (rule_node >= nodes_.size() || nodes_[rule_node].kind != NodeKind::kRule) {
+    throw CompileError("define: the first argument is not a rule");
+  }
+  Rule& rule = rules[nodes_[rule_node].a];
+  if (rule.defined) throw CompileError("define: rule '" + rule.name + "' is defined twice");
+  rule.body = body;
+  rule.defined = true;
+}
+
+}  // namespace tamis

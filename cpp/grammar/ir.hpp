@@ -1,0 +1,116 @@
+// The grammar IR: a hash-consed pool of expression nodes plus rules that may refer to each other.
+//
+// Children are created before their parents, so ascending node order is a topological order: passes are plain loops
+// over ids, never deep recursion.  References between rules go through rule numbers and may be cyclic.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace tamis {
+
+using NodeId = std::uint32_t;
+using RuleId = std::uint32_t;
+
+// A grammar that cannot be compiled; the message says why.
+struct CompileError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Inclusive ranges of code points, sorted, disjoint and not adjacent.
+using CodePointRange = std::pair<std::uint32_t, std::uint32_t>;
+using CharSet = std::vector<CodePointRange>;
+
+CharSet normalised(CharSet ranges);
+CharSet set_union(const CharSet& a, const CharSet& b);
+CharSet set_intersection(const CharSet& a, const CharSet& b);
+
+// How one code point is written as bytes.
+enum class Codec : std::uint8_t {
+  kBytes,  // code points 0..255 are the bytes themselves
+  kUtf8,
+  kJson,  // inside a JSON string: UTF-8, the short escapes and \uXXXX
+};
+
+enum class NodeKind : std::uint8_t {
+  kNothing,     // the empty language
+  kEmpty,       // the empty string
+  kChars,       // one character: a = char set, b = codec
+  kSeq,         // a then b
+  kAlt,         // any of the children
+  kRepeat,      // a, between min and max times (max < 0: unbounded)
+  kIntersect,   // all of the children (regular)
+  kComplement,  // every byte string except a (regular)
+  kRule,        // reference to rule a
+};
+
+struct Node {
+  NodeKind kind;
+  std::uint32_t a = 0;
+  std::uint32_t b = 0;
+  std::int32_t min = 0;
+  std::int32_t max = 0;
+  std::uint32_t first_child = 0;
+  std::uint32_t child_count = 0;
+};
+
+struct Rule {
+  std::string name;
+  NodeId body;  // kNothing until defined
+  bool defined = false;
+};
+
+class Grammar {
+ public:
+  static constexpr NodeId kNothing = 0;
+  static constexpr NodeId kEmpty = 1;
+  static constexpr std::int32_t kUnbounded = -1;
+
+  Grammar();
+
+  // Smart constructors: they apply the laws of the empty language and the empty string, merge character classes and
+  // return the same id for the same expression.
+  NodeId chars(CharSet ranges, Codec codec);
+  NodeId seq(NodeId first, NodeId second);
+  NodeId seq(const std::vector<NodeId>& nodes);
+  NodeId alt(const std::vector<NodeId>& nodes);
+  NodeId repeat(NodeId node, std::int32_t min, std::int32_t max);
+  NodeId optional(NodeId node) { return alt({node, kEmpty}); }
+  NodeId intersect(const std::vector<NodeId>& nodes);
+  NodeId complement(NodeId node);
+  NodeId any_byte() { return chars({{0, 255}}, Codec::kBytes); }
+
+  NodeId rule(std::string name);
+  RuleId add_rule(std::string name);
+  NodeId reference(RuleId rule);
+  void define(NodeId rule_node, NodeId body);
+
+  const Node& operator[](NodeId id) const { return nodes_[id]; }
+  std::size_t size() const { return nodes_.size(); }
+  std::vector<NodeId> children(NodeId id) const;
+  const CharSet& char_set(std::uint32_t id) const { return char_sets_[id]; }
+
+  std::vector<Rule> rules;
+  NodeId start = kNothing;
+
+ private:
+  NodeId intern(Node node, const std::vector<NodeId>& children = {});
+  std::uint32_t intern_char_set(CharSet set);
+
+  std::vector<Node> nodes_;
+  std::vector<NodeId> child_pool_;
+  std::vector<CharSet> char_sets_;
+  std::unordered_multimap<std::uint64_t, NodeId> index_;
+  std::unordered_multimap<std::uint64_t, std::uint32_t> char_set_index_;
+};
+
+// The grammar as text, one line per rule that the start can reach; passes are tested on it.
+std::string to_text(const Grammar& grammar);
+std::string to_text(const Grammar& grammar, NodeId node);
+
+}  // namespace tamis

@@ -1,0 +1,486 @@
+#include "passes.hpp"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace tamis {
+namespace {
+
+// The same node over other children.
+NodeId rebuilt(Grammar& grammar, NodeId id, const std::unordered_map<NodeId, NodeId>& mapped) {
+  const Node node = grammar[id];
+  const auto at = [&](NodeId child) { return mapped.at(child); };
+  switch (node.kind) {
+    case NodeKind::kSeq:
+      return grammar.seq(at(node.a), at(node.b));
+    case NodeKind::kRepeat:
+      return grammar.repeat(at(node.a), node.min, node.max);
+    case NodeKind::kComplement:
+      return grammar.complement(at(node.a));
+    case NodeKind::kAlt:
+    case NodeKind::kIntersect: {
+      std::vector<NodeId> children = grammar.children(id);
+      for (NodeId& child : children) child = at(child);
+      return node.kind == NodeKind::kAlt ? grammar.alt(children) : grammar.intersect(children);
+    }
+    default:
+      return id;
+  }
+}
+
+// Applies `replace` to every node below root, children first; it sees the map made so far.
+template <typename Replace>
+NodeId rewrite(Grammar& grammar, NodeId root, std::unordered_map<NodeId, NodeId>& mapped, Replace replace) {
+  for (const NodeId id : reachable_nodes(grammar, root)) {
+    if (mapped.count(id) == 0) {
+      const NodeId made = replace(id);
+      mapped.emplace(id, made);
+    }
+  }
+  return mapped.at(root);
+}
+
+template <typename Replace>
+void rewrite_all(Grammar& grammar, Replace replace) {
+  std::unordered_map<NodeId, NodeId> mapped;
+  grammar.start = rewrite(grammar, grammar.start, mapped, [&](NodeId id) { return replace(id, mapped); });
+  for (RuleId rule = 0; rule < grammar.rules.size(); ++rule) {
+    const NodeId body = rewrite(grammar, grammar.rules[rule].body, mapped, [&](NodeId id) { return replace(id, mapped); });
+    grammar.rules[rule].body = body;
+  }
+}
+
+class RuleInliner {
+ public:
+  explicit RuleInliner(Grammar& grammar) : grammar_(grammar), open_(grammar.rules.size()) {}
+
+  NodeId operator()(NodeId root) {
+    return rewrite(grammar_, root, mapped_, [&](NodeId id) {
+      if (grammar_[id].kind != NodeKind::kRule) return rebuilt(grammar_, id, mapped_);
+      const RuleId rule = grammar_[id].a;
+      if (open_[rule]) {
+        throw CompileError("rule '" + grammar_.rules[rule].name +
+                           "' is recursive inside an intersection or complement; only regular parts can be combined so");
+      }
+      open_[rule] = true;
+      const NodeId body = (*this)(grammar_.rules[rule].body);
+      open_[rule] = false;
+      return body;
+    });
+  }
+
+ private:
+  Grammar& grammar_;
+  std::vector<bool> open_;
+  std::unordered_map<NodeId, NodeId> mapped_;
+};
+
+// For a node: the same language with references to nullable rules made optional, and that language without the
+// empty string.  References stand for the non-empty part of their rule in both.
+struct NullableSplit {
+  Grammar& grammar;
+  std::vector<bool> nullable_rules;
+  std::unordered_map<NodeId, NodeId> whole;
+  std::unordered_map<NodeId, NodeId> nonempty;
+  std::unordered_map<NodeId, bool> nullable;
+
+  void operator()(NodeId root) {
+    for (const NodeId id : reachable_nodes(grammar, root)) {
+      if (whole.count(id) == 0) split(id);
+    }
+  }
+
+ private:
+  void set(NodeId id, NodeId whole_node, NodeId nonempty_node, bool is_nullable) {
+    whole.emplace(id, whole_node);
+    nonempty.emplace(id, nonempty_node);
+    nullable.emplace(id, is_nullable);
+  }
+
+  void split(NodeId id) {
+    const Node node = grammar[id];
+    switch (node.kind) {
+      case NodeKind::kNothing:
+      case NodeKind::kChars:
+        return set(id, id, id, false);
+      case NodeKind::kEmpty:
+        return set(id, id, Grammar::kNothing, true);
+      case NodeKind::kRule:
+        return set(id, nullable_rules[node.a] ? grammar.optional(id) : id, id, nullable_rules[node.a]);
+      case NodeKind::kSeq: {
+        const NodeId both = grammar.seq(whole[node.a], whole[node.b]);
+        if (!nullable[node.a] || !nullable[node.b]) return set(id, both, both, false);
+        return set(id, both, grammar.alt({grammar.seq(nonempty[node.a], whole[node.b]), nonempty[node.b]}), true);
+      }
+      case NodeKind::kAlt: {
+        std::vector<NodeId> wholes;
+        std::vector<NodeId> nonempties;
+        bool any = false;
+        for (const NodeId child : grammar.children(id)) {
+          wholes.push_back(whole[child]);
+          nonempties.push_back(nonempty[child]);
+          any = any || nullable[child];
+        }
+        const NodeId whole_node = grammar.alt(wholes);
+        return set(id, whole_node, grammar.alt(nonempties), any);
+      }
+      case NodeKind::kRepeat: {
+        // Bodies become non-empty, so that a counter never runs without input.
+        const NodeId body = nonempty[node.a];
+        const std::int32_t min = nullable[node.a] ? 0 : node.min;
+        const NodeId whole_node = grammar.repeat(body, min, node.max);
+        return set(id, whole_node, min == 0 ? grammar.repeat(body, 1, node.max) : whole_node, min == 0);
+      }
+      case NodeKind::kIntersect:
+      case NodeKind::kComplement: {
+        bool has_empty = node.kind == NodeKind::kIntersect;
+        if (has_empty) {
+          for (const NodeId child : grammar.children(id)) has_empty = has_empty && nullable[child];
+        } else {
+          has_empty = !nullable[node.a];
+        }
+        const NodeId some = grammar.repeat(grammar.any_byte(), 1, Grammar::kUnbounded);
+        return set(id, id, has_empty ? grammar.intersect({id, some}) : id, has_empty);
+      }
+    }
+  }
+};
+
+// A left-recursive group of rules as a left-linear system: rule i = sum_j (rule j) alpha[j] | beta.
+struct LeftLinear {
+  std::map<RuleId, NodeId> alpha;
+  NodeId beta = Grammar::kNothing;
+};
+
+class LeftRecursion {
+ public:
+  explicit LeftRecursion(Grammar& grammar)
+      : grammar_(grammar), split_{grammar, std::vector<bool>(grammar.rules.size()), {}, {}, {}} {}
+
+  void remove(const std::vector<RuleId>& group) {
+    members_ = {group.begin(), group.end()};
+    std::map<RuleId, LeftLinear> system;
+    for (const RuleId rule : group) system[rule] = decompose(grammar_.rules[rule].body);
+    if (group.size() == 1) {
+      // A = A x | y  is  y x*.
+      const LeftLinear& own = system[group[0]];
+      const NodeId step = nonempty(own.alpha.at(group[0]));
+      grammar_.rules[group[0]].body = grammar_.seq(own.beta, grammar_.repeat(step, 0, Grammar::kUnbounded));
+      return;
+    }
+    solve(group, system);
+  }
+
+ private:
+  NodeId nonempty(NodeId id) {
+    split_(id);
+    return split_.nonempty.at(id);
+  }
+  bool nullable(NodeId id) {
+    split_(id);
+    return split_.nullable.at(id);
+  }
+
+  LeftLinear decompose(NodeId id) {
+    const Node node = grammar_[id];
+    LeftLinear out;
+    const auto add = [&](const LeftLinear& part, NodeId then) {
+      for (const auto& [rule, rest] : part.alpha) {
+        const auto found = out.alpha.emplace(rule, Grammar::kNothing).first;
+        found->second = grammar_.alt({found->second, grammar_.seq(rest, then)});
+      }
+      out.beta = grammar_.alt({out.beta, grammar_.seq(part.beta, then)});
+    };
+    switch (node.kind) {
+      case NodeKind::kEmpty:
+        break;
+      case NodeKind::kRule:
+        if (members_.count(node.a) != 0) {
+          out.alpha[node.a] = Grammar::kEmpty;
+        } else {
+          out.beta = id;
+        }
+        break;
+      case NodeKind::kSeq:
+        add(decompose(node.a), node.b);
+        if (nullable(node.a)) add(decompose(node.b), Grammar::kEmpty);
+        break;
+      case NodeKind::kAlt:
+        for (const NodeId child : grammar_.children(id)) add(decompose(child), Grammar::kEmpty);
+        break;
+      case NodeKind::kRepeat: {
+        const std::int32_t min = std::max(node.min - 1, 0);
+        add(decompose(node.a), grammar_.repeat(node.a, min, node.max < 0 ? node.max : node.max - 1));
+        break;
+      }
+      default:
+        out.beta = id;
+    }
+    return out;
+  }
+
+  // With M[j][k] = the non-empty part of rule k's coefficient on rule j, and U the closure of the empty parts, rule i
+  // is the sum over j of beta_j U (M U)* seen as paths from j to i; each pair (j, i) gets a rule for the paths that
+  // take at least one step.
+  void solve(const std::vector<RuleId>& group, std::map<RuleId, LeftLinear>& system) {
+    const std::size_t n = group.size();
+    std::vector<std::vector<NodeId>> step(n, std::vector<NodeId>(n, Grammar::kNothing));
+    std::vector<std::vector<bool>> unit(n, std::vector<bool>(n));
+    for (std::size_t k = 0; k < n; ++k) {
+      unit[k][k] = true;
+      for (std::size_t j = 0; j < n; ++j) {
+        const auto found = system[group[k]].alpha.find(group[j]);
+        if (found == system[group[k]].alpha.end()) continue;
+        step[j][k] = nonempty(found->second);
+        if (nullable(found->second)) unit[j][k] = true;
+      }
+    }
+    for (std::size_t m = 0; m < n; ++m) {
+      for (std::size_t j = 0; j < n; ++j) {
+        for (std::size_t k = 0; k < n; ++k) unit[j][k] = unit[j][k] || (unit[j][m] && unit[m][k]);
+      }
+    }
+    std::vector<std::vector<NodeId>> paths(n, std::vector<NodeId>(n));
+    for (std::size_t j = 0; j < n; ++j) {
+      for (std::size_t i = 0; i < n; ++i) {
+        paths[j][i] = grammar_.rule(grammar_.rules[group[j]].name + ".." + grammar_.rules[group[i]].name);
+        split_.nullable_rules.push_back(false);
+      }
+    }
+    const auto onward = [&](std::size_t k, std::size_t i) {
+      std::vector<NodeId> ways;
+      for (std::size_t l = 0; l < n; ++l) {
+        if (!unit[k][l]) continue;
+        ways.push_back(paths[l][i]);
+        if (l == i) ways.push_back(Grammar::kEmpty);
+      }
+      return grammar_.alt(ways);
+    };
+    for (std::size_t i = 0; i < n; ++i) {
+      std::vector<NodeId> body;
+      for (std::size_t j = 0; j < n; ++j) {
+        body.push_back(grammar_.seq(system[group[j]].beta, onward(j, i)));
+        std::vector<NodeId> ways;
+        for (std::size_t k = 0; k < n; ++k) ways.push_back(grammar_.seq(step[j][k], onward(k, i)));
+        grammar_.define(paths[j][i], grammar_.alt(ways));
+      }
+      grammar_.rules[group[i]].body = grammar_.alt(body);
+    }
+  }
+
+  Grammar& grammar_;
+  NullableSplit split_;
+  std::unordered_set<RuleId> members_;
+};
+
+}  // namespace
+
+const std::vector<Pass>& passes() {
+  static const std::vector<Pass> kPasses = {
+      {"expand_booleans", expand_booleans},
+      {"prune", prune},
+      {"remove_nullable_rules", remove_nullable_rules},
+      {"remove_left_recursion", remove_left_recursion},
+      {"prune", prune},
+  };
+  return kPasses;
+}
+
+std::vector<NodeId> reachable_nodes(const Grammar& grammar, NodeId root) {
+  std::vector<NodeId> found = {root};
+  std::unordered_set<NodeId> seen = {root};
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    for (const NodeId child : grammar.children(found[i])) {
+      if (seen.insert(child).second) found.push_back(child);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::vector<bool> nullable_nodes(const Grammar& grammar, const std::vector<bool>& nullable_rules) {
+  std::vector<bool> nullable(grammar.size());
+  for (NodeId id = 0; id < grammar.size(); ++id) {
+    const Node& node = grammar[id];
+    switch (node.kind) {
+      case NodeKind::kNothing:
+      case NodeKind::kChars:
+        break;
+      case NodeKind::kEmpty:
+        nullable[id] = true;
+        break;
+      case NodeKind::kRule:
+        nullable[id] = nullable_rules[node.a];
+        break;
+      case NodeKind::kSeq:
+        nullable[id] = nullable[node.a] && nullable[node.b];
+        break;
+      case NodeKind::kRepeat:
+        nullable[id] = node.min == 0 || nullable[node.a];
+        break;
+      case NodeKind::kComplement:
+        nullable[id] = !nullable[node.a];
+        break;
+      case NodeKind::kAlt:
+      case NodeKind::kIntersect: {
+        const bool any = node.kind == NodeKind::kAlt;
+        nullable[id] = !any;
+        for (const NodeId child : grammar.children(id)) {
+          if (nullable[child] == any) nullable[id] = any;
+        }
+        break;
+      }
+    }
+  }
+  return nullable;
+}
+
+std::vector<RuleId> left_corners(const Grammar& grammar, NodeId root, const std::vector<bool>& nullable) {
+  std::vector<RuleId> rules;
+  std::vector<NodeId> todo = {root};
+  std::unordered_set<NodeId> seen = {root};
+  while (!todo.empty()) {
+    const NodeId id = todo.back();
+    todo.pop_back();
+    const Node& node = grammar[id];
+    if (node.kind == NodeKind::kRule) rules.push_back(node.a);
+    if (node.kind == NodeKind::kIntersect || node.kind == NodeKind::kComplement) continue;
+    for (const NodeId child : grammar.children(id)) {
+      if (node.kind == NodeKind::kSeq && child == node.b && child != node.a && !nullable[node.a]) continue;
+      if (seen.insert(child).second) todo.push_back(child);
+    }
+  }
+  return rules;
+}
+
+std::vector<std::vector<std::uint32_t>> strong_components(const std::vector<std::vector<std::uint32_t>>& successors) {
+  constexpr std::uint32_t kUnseen = 0xFFFFFFFFU;
+  const auto n = static_cast<std::uint32_t>(successors.size());
+  std::vector<std::uint32_t> index(n, kUnseen);
+  std::vector<std::uint32_t> low(n);
+  std::vector<bool> on_stack(n);
+  std::vector<std::uint32_t> stack;
+  std::vector<std::vector<std::uint32_t>> components;
+  std::uint32_t next = 0;
+  std::vector<std::pair<std::uint32_t, std::size_t>> calls;
+  for (std::uint32_t root = 0; root < n; ++root) {
+    if (index[root] != kUnseen) continue;
+    calls.emplace_back(root, 0);
+    while (!calls.empty()) {
+      auto& [v, edge] = calls.back();
+      if (edge == 0) {
+        index[v] = low[v] = next++;
+        stack.push_back(v);
+        on_stack[v] = true;
+      }
+      if (edge < successors[v].size()) {
+        const std::uint32_t w = successors[v][edge++];
+        if (index[w] == kUnseen) {
+          calls.emplace_back(w, 0);
+        } else if (on_stack[w]) {
+          low[v] = std::min(low[v], index[w]);
+        }
+        continue;
+      }
+      if (low[v] == index[v]) {
+        components.emplace_back();
+        std::uint32_t w;
+        do {
+          w = stack.back();
+          stack.pop_back();
+          on_stack[w] = false;
+          components.back().push_back(w);
+        } while (w != v);
+      }
+      const std::uint32_t done = v;
+      calls.pop_back();
+      if (!calls.empty()) low[calls.back().first] = std::min(low[calls.back().first], low[done]);
+    }
+  }
+  return components;
+}
+
+void expand_booleans(Grammar& grammar) {
+  for (const Rule& rule : grammar.rules) {
+    if (!rule.defined) throw CompileError("rule '" + rule.name + "' is used but never defined");
+  }
+  RuleInliner inlined(grammar);
+  rewrite_all(grammar, [&](NodeId id, const std::unordered_map<NodeId, NodeId>& mapped) {
+    const NodeKind kind = grammar[id].kind;
+    return kind == NodeKind::kIntersect || kind == NodeKind::kComplement ? inlined(id) : rebuilt(grammar, id, mapped);
+  });
+}
+
+void prune(Grammar& grammar) {
+  std::vector<bool> productive_rules(grammar.rules.size());
+  std::vector<bool> productive(grammar.size());
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (NodeId id = 0; id < grammar.size(); ++id) {
+      const Node& node = grammar[id];
+      bool value = false;
+      switch (node.kind) {
+        case NodeKind::kNothing:
+          break;
+        case NodeKind::kRule:
+          value = productive_rules[node.a];
+          break;
+        case NodeKind::kSeq:
+          value = productive[node.a] && productive[node.b];
+          break;
+        case NodeKind::kRepeat:
+          value = node.min == 0 || productive[node.a];
+          break;
+        case NodeKind::kAlt:
+          for (const NodeId child : grammar.children(id)) value = value || productive[child];
+          break;
+        default:
+          value = true;
+      }
+      productive[id] = value;
+    }
+    for (RuleId rule = 0; rule < grammar.rules.size(); ++rule) {
+      if (!productive_rules[rule] && productive[grammar.rules[rule].body]) productive_rules[rule] = changed = true;
+    }
+  }
+  if (!productive[grammar.start]) throw CompileError("the grammar accepts no string");
+  rewrite_all(grammar, [&](NodeId id, const std::unordered_map<NodeId, NodeId>& mapped) {
+    if (grammar[id].kind == NodeKind::kRule && !productive_rules[grammar[id].a]) return Grammar::kNothing;
+    return rebuilt(grammar, id, mapped);
+  });
+}
+
+void remove_nullable_rules(Grammar& grammar) {
+  std::vector<bool> nullable_rules(grammar.rules.size());
+  for (bool changed = true; changed;) {
+    changed = false;
+    const std::vector<bool> nullable = nullable_nodes(grammar, nullable_rules);
+    for (RuleId rule = 0; rule < grammar.rules.size(); ++rule) {
+      if (!nullable_rules[rule] && nullable[grammar.rules[rule].body]) nullable_rules[rule] = changed = true;
+    }
+  }
+  NullableSplit split{grammar, nullable_rules, {}, {}, {}};
+  split(grammar.start);
+  grammar.start = split.whole.at(grammar.start);
+  for (RuleId rule = 0; rule < grammar.rules.size(); ++rule) {
+    const NodeId body = grammar.rules[rule].body;
+    split(body);
+    grammar.rules[rule].body = split.nonempty.at(body);
+  }
+}
+
+void remove_left_recursion(Grammar& grammar) {
+  const std::vector<bool> nullable = nullable_nodes(grammar, std::vector<bool>(grammar.rules.size()));
+  std::vector<std::vector<std::uint32_t>> corners;
+  corners.reserve(grammar.rules.size());
+  for (const Rule& rule : grammar.rules) corners.push_back(left_corners(grammar, rule.body, nullable));
+  LeftRecursion recursion(grammar);
+  for (const auto& group : strong_components(corners)) {
+    const auto& own = corners[group[0]];
+    if (group.size() > 1 || std::find(own.begin(), own.end(), group[0]) != own.end()) recursion.remove(group);
+  }
+}
+
+}  // namespace tamis

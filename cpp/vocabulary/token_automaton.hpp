@@ -1,0 +1,48 @@
+// An automaton over tokens: a grammar automaton bound to a vocabulary.  Safe to use from many threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "../automaton/automaton.hpp"
+#include "vocabulary.hpp"
+
+namespace tamis {
+
+class TokenAutomaton {
+ public:
+  // The state after a stop token: not complete, and nothing may follow.
+  static constexpr std::int64_t kEnd = 0x7FFFFFFF;
+  static constexpr std::int64_t kRejected = -1;
+
+  using Mask = std::vector<std::uint32_t>;  // bit i % 32 of word i / 32 belongs to token i
+
+  TokenAutomaton(std::shared_ptr<const Automaton> automaton, std::shared_ptr<const Vocabulary> vocabulary);
+
+  std::int64_t start() const { return automaton_->start(); }
+
+  // kRejected where the token may not follow; a stop token may follow iff the string is complete.  Padding (a token
+  // < 0) and rejected states are rejected.  Throws std::out_of_range for unknown states and tokens.
+  std::int64_t advance(std::int64_t state, TokenId token) const;
+  bool is_complete(std::int64_t state) const;
+  std::shared_ptr<const Mask> mask(std::int64_t state) const;
+
+  const Automaton& automaton() const { return *automaton_; }
+  const Vocabulary& vocabulary() const { return *vocabulary_; }
+
+ private:
+  static constexpr std::size_t kCachedMasks = 2048;
+
+  void require_state(std::int64_t state) const;
+  std::shared_ptr<const Mask> compute_mask(std::int64_t state) const;
+
+  std::shared_ptr<const Automaton> automaton_;
+  std::shared_ptr<const Vocabulary> vocabulary_;
+  mutable std::mutex mutex_;
+  mutable std::unordered_map<std::int64_t, std::shared_ptr<const Mask>> masks_;
+};
+
+}  // namespace tamis

@@ -1,0 +1,56 @@
+#include "vocabulary.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace tamis {
+
+Vocabulary::Vocabulary(std::vector<std::optional<std::string>> tokens, std::vector<TokenId> stop_ids)
+    : tokens_(std::move(tokens)), stop_ids_(std::move(stop_ids)), is_stop_(tokens_.size()) {
+  if (tokens_.empty()) throw std::invalid_argument("a vocabulary needs at least one token");
+  for (const TokenId stop : stop_ids_) {
+    if (stop < 0 || static_cast<std::size_t>(stop) >= tokens_.size()) {
+      throw std::invalid_argument("stop token " + std::to_string(stop) + " is not in a vocabulary of " +
+                                  std::to_string(tokens_.size()) + " tokens");
+    }
+    is_stop_[static_cast<std::size_t>(stop)] = true;
+  }
+  std::vector<TokenId> order;
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    // A token without bytes would let a string grow for ever without changing.
+    if (tokens_[i] && (tokens_[i]->empty() || is_stop_[i])) tokens_[i].reset();
+    if (tokens_[i]) order.push_back(static_cast<TokenId>(i));
+  }
+  std::sort(order.begin(), order.end(), [&](TokenId a, TokenId b) { return *text(a) < *text(b); });
+  std::vector<std::uint32_t> open;  // the path to the token before
+  std::string path;
+  const auto close = [&](std::size_t depth) {
+    for (; open.size() > depth; open.pop_back()) trie_[open.back()].skip = static_cast<std::uint32_t>(trie_.size());
+    path.resize(std::min(path.size(), depth));
+  };
+  for (const TokenId token : order) {
+    const std::string& bytes = *text(token);
+    const auto split = std::mismatch(path.begin(), path.end(), bytes.begin(), bytes.end()).first;
+    close(static_cast<std::size_t>(split - path.begin()));
+    for (std::size_t depth = open.size(); depth < bytes.size(); ++depth) {
+      open.push_back(static_cast<std::uint32_t>(trie_.size()));
+      trie_.push_back({static_cast<std::uint8_t>(bytes[depth]), static_cast<std::uint32_t>(depth), 0,
+                       static_cast<std::uint32_t>(token_list_.size())});
+    }
+    path = bytes;
+    token_list_.push_back(token);
+  }
+  close(0);
+  trie_.push_back({0, 0, static_cast<std::uint32_t>(trie_.size() + 1), static_cast<std::uint32_t>(token_list_.size())});
+}
+
+std::size_t Vocabulary::memory_bytes() const {
+  std::size_t total = tokens_.capacity() * sizeof(tokens_[0]) + trie_.capacity() * sizeof(TrieNode) +
+                      token_list_.capacity() * sizeof(TokenId);
+  for (const auto& token : tokens_) {
+    if (token && token->capacity() > sizeof(std::string) / 2) total += token->capacity();
+  }
+  return total;
+}
+
+}  // namespace tamis

@@ -1,0 +1,44 @@
+// The tokens of a model as bytes, and a trie over them.  It knows nothing of grammars.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tamis {
+
+using TokenId = std::int32_t;
+
+class Vocabulary {
+ public:
+  // tokens[i]: the bytes of token i; none for special tokens, which are never text.  Stop tokens end a string; they
+  // are never text either.  Throws std::invalid_argument where a stop id is out of range or there is no token.
+  Vocabulary(std::vector<std::optional<std::string>> tokens, std::vector<TokenId> stop_ids);
+
+  std::size_t size() const { return tokens_.size(); }
+  const std::vector<TokenId>& stop_ids() const { return stop_ids_; }
+  bool is_stop(TokenId token) const { return is_stop_[static_cast<std::size_t>(token)]; }
+  // None for special and stop tokens and for those without any bytes: none of them may be sampled as text.
+  const std::optional<std::string>& text(TokenId token) const { return tokens_[static_cast<std::size_t>(token)]; }
+
+  // The trie in depth-first order: the subtree of node i is i .. node.skip.
+  struct TrieNode {
+    std::uint8_t byte;
+    std::uint32_t depth;
+    std::uint32_t skip;         // the first node after this one's subtree
+    std::uint32_t first_token;  // tokens ending here: token_list[first_token ..] up to the next node's first_token
+  };
+  const std::vector<TrieNode>& trie() const { return trie_; }  // closed by a sentinel node
+  const std::vector<TokenId>& token_list() const { return token_list_; }
+  std::size_t memory_bytes() const;
+
+ private:
+  std::vector<std::optional<std::string>> tokens_;
+  std::vector<TokenId> stop_ids_;
+  std::vector<bool> is_stop_;
+  std::vector<TrieNode> trie_;
+  std::vector<TokenId> token_list_;
+};
+
+}  // namespace tamis

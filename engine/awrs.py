@@ -1,0 +1,296 @@
+"""Adaptive weighted rejection sampling: one step of many particles, logits in, tokens and weight increments out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .constraint import BoundConstraint
+from .device import DeviceOrder
+from .estimators import Estimator
+from .randomness import key_words
+from .rows import HostOrder, Order, draw_masked, look_up
+from .target import Target
+from .walk import MASK_ANSWERS, NEEDS_MASK, WALKING, advance_walks, first_lengths, gather, scatter, test_ends
+
+
+class RowFlag(IntFlag):
+    """What happened to a row, in `StepResult.flags`."""
+
+    GREEDY = 1
+    """Temperature 0: the log-weight increment is 0 and means nothing."""
+    TRUNCATION_LIFTED = 2
+    """Truncation left no allowed token, the untruncated row was used."""
+    MASKED = 4
+    """The constraint's mask was used."""
+    DEAD = 8
+    """No allowed token has positive probability."""
+
+
+class RowError(ValueError):
+    """A row of logits that is no distribution; `row` is its index in the batch."""
+
+    def __init__(self, message: str, row: int) -> None:
+        """Say what is wrong with row number `row`."""
+        super().__init__(message)
+        self.row = row
+
+
+@dataclass(frozen=True, slots=True)
+class RowRequest:
+    """One particle at one step.
+
+    state: the constraint's state before the token. seed, request, particle, step: the key of all randomness of
+    this row; particles are below 2**32 - 1, steps below 2**32.
+    """
+
+    constraint: BoundConstraint
+    state: int
+    target: Target
+    estimator: Estimator
+    seed: int
+    request: int
+    particle: int
+    step: int
+
+
+@dataclass(slots=True)
+class StepResult:
+    """The outcome of `sample_step` for R rows.
+
+    tokens (R,) int32: the drawn token, or -1 where no token is allowed: the particle is dead.
+    log_weights (R,) float64: natural-log weight increments, -inf for the dead; an unbiased estimate (in the linear
+    domain) of the probability mass that the constraint allows.
+    checks (R,) int32: tokens whose admissibility was asked for. flags (R,) uint8: see `RowFlag`.
+    """
+
+    tokens: NDArray[np.int32]
+    log_weights: NDArray[np.float64]
+    checks: NDArray[np.int32]
+    flags: NDArray[np.uint8]
+
+    @property
+    def weights_defined(self) -> NDArray[np.bool_]:
+        """False for the rows (R,) that were decoded greedily."""
+        return (self.flags & np.uint8(RowFlag.GREEDY)) == 0
+
+
+class RowParameters:
+    """The settings of R row requests as arrays; what the kernels read."""
+
+    __slots__ = (
+        "budgets",
+        "constraints",
+        "greedy",
+        "groups",
+        "inverse_temperature",
+        "keys",
+        "kinds",
+        "min_p",
+        "states",
+        "tails",
+        "top_k",
+        "top_p",
+        "truncates",
+    )
+
+    def __init__(self, rows: Sequence[RowRequest]) -> None:
+        """Read the requests once, and number their distinct constraints."""
+        targets = [row.target for row in rows]
+        estimators = [row.estimator for row in rows]
+        self.keys = np.array([key_words(r.seed, r.request, r.particle, r.step) for r in rows], dtype=np.uint64)
+        self.states = np.array([row.state for row in rows], dtype=np.int64)
+        self.greedy = np.array([target.greedy for target in targets], dtype=np.bool_)
+        self.inverse_temperature = np.array([1 / (t.temperature or 1.0) for t in targets], dtype=np.float32)
+        self.truncates = np.array([target.truncates for target in targets], dtype=np.bool_)
+        self.top_k = np.array([target.top_k for target in targets], dtype=np.int64)
+        self.top_p = np.array([target.top_p for target in targets], dtype=np.float64)
+        self.min_p = np.array([target.min_p for target in targets], dtype=np.float64)
+        self.kinds = np.array([estimator.kind for estimator in estimators], dtype=np.int64)
+        self.tails = np.array([estimator.tail for estimator in estimators], dtype=np.int64)
+        self.budgets = np.array([estimator.budget for estimator in estimators], dtype=np.int64)
+        numbers: dict[int, int] = {}
+        self.constraints: list[BoundConstraint] = []
+        for row in rows:
+            if id(row.constraint) not in numbers:
+                numbers[id(row.constraint)] = len(numbers)
+                self.constraints.append(row.constraint)
+        self.groups = np.array([numbers[id(row.constraint)] for row in rows], dtype=np.int64)
+
+
+def sample_step(
+    logits: torch.Tensor, rows: Sequence[RowRequest], *, path: Literal["auto", "host", "device"] = "auto"
+) -> StepResult:
+    """Draw one token for each row: AWRS with the row's estimator.
+
+    logits (R, V): any floating dtype, any device; not modified. rows: R requests, one per row of logits.
+    path: "host" draws from block sums on the CPU, "device" sorts by Gumbel keys where the logits are and fetches
+    only the head of that order; "auto" takes the host path for logits in host memory. Both follow the same law, and
+    one seed gives one result on each, but not the same one on both.
+    Raises RowError for a row that holds NaN, +inf or nothing but -inf, and ValueError for shapes that do not match.
+    """
+    if logits.ndim != 2 or logits.shape[0] != len(rows) or not logits.is_floating_point():
+        raise ValueError(
+            f"logits must be a floating (rows, vocabulary) tensor with one row per request: "
+            f"got shape {tuple(logits.shape)}, {logits.dtype}, for {len(rows)} requests"
+        )
+    if path not in ("auto", "host", "device"):
+        raise ValueError(f"path must be 'auto', 'host' or 'device', got {path!r}")
+    if not rows:
+        return _empty_result()
+    parameters = RowParameters(rows)
+    order: Order
+    if path == "device" or (path == "auto" and logits.device.type != "cpu"):
+        order = DeviceOrder(logits.detach(), parameters)
+    else:
+        order = HostOrder(logits.detach().to("cpu", torch.float32).contiguous().numpy(), parameters)
+    _refuse_bad_rows(order, rows)
+    return _walk(order, parameters)
+
+
+def _empty_result() -> StepResult:
+    """The result for no rows."""
+    return StepResult(np.empty(0, np.int32), np.empty(0, np.float64), np.empty(0, np.int32), np.empty(0, np.uint8))
+
+
+def _refuse_bad_rows(order: Order, rows: Sequence[RowRequest]) -> None:
+    """Raise RowError for the first row whose logits are no distribution."""
+    bad = ~np.isfinite(order.candidates.totals)
+    if not bad.any():
+        return
+    index = int(np.flatnonzero(bad)[0])
+    request = rows[index]
+    logits = order.host_row(index)
+    if np.isnan(logits).any():
+        problem = f"NaN at token {int(np.flatnonzero(np.isnan(logits))[0])}"
+    elif np.isposinf(logits).any():
+        problem = f"+inf at token {int(np.flatnonzero(np.isposinf(logits))[0])}"
+    else:
+        problem = "-inf for every token"
+    raise RowError(
+        f"logits row {index} (request {request.request}, particle {request.particle}, step {request.step}) "
+        f"is no distribution: {problem}",
+        index,
+    )
+
+
+def _walk(order: Order, parameters: RowParameters) -> StepResult:
+    """Draw, test and weigh until every row is done."""
+    p = parameters
+    candidates = order.candidates
+    count = p.states.size
+    status = np.full(count, WALKING, dtype=np.int64)
+    accepted = np.full(count, -1, dtype=np.int64)
+    tested = np.zeros(count, dtype=np.int64)
+    checks = np.zeros(count, dtype=np.int32)
+    tokens = np.full(count, -1, dtype=np.int32)
+    log_weights = np.full(count, -np.inf, dtype=np.float64)
+    flags = np.where(p.greedy, np.uint8(RowFlag.GREEDY), np.uint8(0))
+    lengths = first_lengths(p.kinds, p.tails, p.greedy)
+    ok = np.zeros((count, candidates.capacity), dtype=np.bool_)
+    masks: dict[int, NDArray[np.uint32]] = {}
+    active = np.arange(count, dtype=np.int64)
+    while active.size:
+        order.extend(active, lengths[active])
+        if ok.shape[1] < candidates.capacity:
+            wider = np.zeros((count, candidates.capacity), dtype=np.bool_)
+            wider[:, : ok.shape[1]] = ok
+            ok = wider
+        ends = test_ends(
+            active,
+            lengths,
+            p.kinds,
+            p.greedy,
+            p.keys,
+            accepted,
+            candidates.weights,
+            candidates.before,
+            candidates.length,
+            candidates.exhausted,
+        )
+        _test(active, ends, tested, status, masks, candidates.tokens, ok, p)
+        advance_walks(
+            active,
+            ends,
+            p.kinds,
+            p.tails,
+            p.budgets,
+            p.greedy,
+            p.keys,
+            candidates.weights,
+            candidates.before,
+            candidates.length,
+            candidates.exhausted,
+            ok,
+            status,
+            accepted,
+            tested,
+            checks,
+            lengths,
+            log_weights,
+        )
+        current = status[active]
+        for row in active[current == NEEDS_MASK].tolist():
+            tokens[row], log_weights[row], lifted = _draw_exactly(order, row, p)
+            flags[row] |= RowFlag.MASKED | (RowFlag.TRUNCATION_LIFTED if lifted else 0)
+        for row in active[current == MASK_ANSWERS].tolist():
+            if row not in masks:
+                masks[row] = _mask(row, p)
+                flags[row] |= RowFlag.MASKED
+        active = active[(current == WALKING) | (current == MASK_ANSWERS)]
+    walked = np.flatnonzero((accepted >= 0) & (status != NEEDS_MASK))
+    tokens[walked] = candidates.tokens[walked, accepted[walked]]
+    flags[tokens < 0] |= np.uint8(RowFlag.DEAD)
+    return StepResult(tokens, log_weights, checks, flags)
+
+
+def _test(
+    active: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    tested: NDArray[np.int64],
+    status: NDArray[np.int64],
+    masks: dict[int, NDArray[np.uint32]],
+    tokens: NDArray[np.int32],
+    ok: NDArray[np.bool_],
+    parameters: RowParameters,
+) -> None:
+    """Test the candidates of the active rows up to `ends`: one call per distinct constraint, or a look into masks."""
+    for row, end in zip(active.tolist(), ends.tolist(), strict=True) if masks else ():
+        if status[row] == MASK_ANSWERS:
+            part = slice(int(tested[row]), end)
+            look_up(masks[row], tokens[row, part], ok[row, part])
+    asking = (ends > tested[active]) & (status[active] == WALKING)
+    for number, constraint in enumerate(parameters.constraints):
+        chosen = asking & (parameters.groups[active] == number) if len(parameters.constraints) > 1 else asking
+        group = active[chosen]
+        if group.size:
+            questions = gather(group, tested, ends[chosen], tokens)
+            answers = np.asarray(constraint.check(parameters.states[group], questions), dtype=np.bool_)
+            scatter(group, tested, ends[chosen], answers, ok)
+
+
+def _mask(row: int, parameters: RowParameters) -> NDArray[np.uint32]:
+    """The constraint's mask for one row."""
+    constraint = parameters.constraints[int(parameters.groups[row])]
+    return np.ascontiguousarray(constraint.mask(int(parameters.states[row])), dtype=np.uint32)
+
+
+def _draw_exactly(order: Order, row: int, p: RowParameters) -> tuple[int, float, bool]:
+    """The token, exact log weight and truncation-lifted mark of one row under its mask."""
+    token, log_weight, lifted = draw_masked(
+        order.host_row(row),
+        _mask(row, p),
+        bool(p.greedy[row]),
+        p.inverse_temperature[row],
+        bool(p.truncates[row]),
+        int(p.top_k[row]),
+        float(p.top_p[row]),
+        float(p.min_p[row]),
+        p.keys[row],
+        int(order.candidates.length[row]),
+    )
+    return token, log_weight, lifted

@@ -1,0 +1,179 @@
+"""What the samplers ask of a constraint, and the intersection of several constraints."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+MASK_CACHE = 256
+"""Masks kept per bound constraint; a mask of 49,152 tokens takes 6 KiB."""
+
+
+class TokenVocabulary(Protocol):
+    """The part of a vocabulary that constraints written in Python rely on."""
+
+    @property
+    def size(self) -> int:
+        """Number of token ids."""
+
+    @property
+    def eos_ids(self) -> Sequence[int]:
+        """Token ids that end a string."""
+
+    def token_bytes(self, token: int) -> bytes | None:
+        """The bytes of a token; None for a special token, which is never allowed as text."""
+
+
+@runtime_checkable
+class BoundConstraint(Protocol):
+    """A constraint over one vocabulary. States are integers: forking is copying one.
+
+    A prefix may be accepted although it cannot be completed (found out later at the cost of weight), but never
+    rejected although it can. EOS ids are tokens: allowed if and only if the string is complete.
+    """
+
+    @property
+    def start(self) -> int:
+        """The state of the empty string."""
+
+    def check(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Whether tokens (S, K) may come next in states (S,): (S, K); token -1 is padding and gives False."""
+
+    def advance(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The states (S,) after tokens (S,) in states (S,); -1 where the token is not allowed."""
+
+    def replay(self, tokens: NDArray[np.int32]) -> int:
+        """The state after tokens (T,) from the start; -1 if they are not allowed."""
+
+    def mask(self, state: int) -> NDArray[np.uint32]:
+        """All allowed tokens: (ceil(V / 32),), bit i % 32 of word i // 32."""
+
+    def is_complete(self, state: int) -> bool:
+        """Whether the string may end here."""
+
+
+class Constraint(Protocol):
+    """A constraint that knows of no vocabulary yet: a grammar, a predicate, a conjunction."""
+
+    def bind(self, vocabulary: TokenVocabulary) -> BoundConstraint:
+        """The constraint over the tokens of `vocabulary`."""
+
+
+def allowed_tokens(mask: NDArray[np.uint32], size: int) -> NDArray[np.int32]:
+    """The token ids below `size` whose bits are set in `mask`, ascending."""
+    bits = np.unpackbits(np.ascontiguousarray(mask, dtype="<u4").view(np.uint8), bitorder="little")
+    return np.flatnonzero(bits[:size]).astype(np.int32)
+
+
+def mask_of(tokens: NDArray[np.int32], size: int) -> NDArray[np.uint32]:
+    """The mask (ceil(size / 32),) with the bits of `tokens` (K,) set."""
+    bits = np.zeros(-(-size // 32) * 32, dtype=np.uint8)
+    bits[tokens] = 1
+    return np.packbits(bits, bitorder="little").view("<u4").astype(np.uint32)
+
+
+class MaskCache:
+    """The masks of the states asked for last."""
+
+    __slots__ = ("_masks",)
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._masks: OrderedDict[int, NDArray[np.uint32]] = OrderedDict()
+
+    def get(self, state: int) -> NDArray[np.uint32] | None:
+        """The mask of `state` if it is still here."""
+        mask = self._masks.get(state)
+        if mask is not None:
+            self._masks.move_to_end(state)
+        return mask
+
+    def put(self, state: int, mask: NDArray[np.uint32]) -> None:
+        """Keep the mask of `state`, dropping the one that was not asked for longest."""
+        self._masks[state] = mask
+        if len(self._masks) > MASK_CACHE:
+            self._masks.popitem(last=False)
+
+
+class Both:
+    """The intersection of two bound constraints over the same vocabulary; `second` sees what `first` allowed only.
+
+    States are numbered pairs.
+    """
+
+    def __init__(self, first: BoundConstraint, second: BoundConstraint, vocabulary_size: int) -> None:
+        """Intersect; put the cheaper constraint first."""
+        self._first = first
+        self._second = second
+        self._size = vocabulary_size
+        self._numbers: dict[tuple[int, int], int] = {}
+        self._pairs: list[tuple[int, int]] = []
+        self._masks = MaskCache()
+        self.start = self._number(first.start, second.start)
+
+    def _number(self, first: int, second: int) -> int:
+        """The number of a pair of states."""
+        pair = (first, second)
+        number = self._numbers.get(pair)
+        if number is None:
+            number = len(self._pairs)
+            self._numbers[pair] = number
+            self._pairs.append(pair)
+        return number
+
+    def _split(self, states: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The states of the two parts."""
+        pairs = np.array([self._pairs[state] for state in states.tolist()], dtype=np.int64).reshape(-1, 2)
+        return np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
+
+    def check(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Whether tokens (S, K) may come next in states (S,) under both."""
+        first, second = self._split(states)
+        allowed = self._first.check(first, tokens)
+        if not allowed.any():
+            return allowed
+        return self._second.check(second, np.where(allowed, tokens, np.int32(-1)))
+
+    def advance(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The states (S,) after tokens (S,); -1 where either part rejects."""
+        first, second = self._split(states)
+        after = np.full(states.shape, -1, dtype=np.int64)
+        next_first = self._first.advance(first, tokens)
+        alive = np.flatnonzero(next_first >= 0)
+        if alive.size:
+            next_second = self._second.advance(second[alive], tokens[alive])
+            for index, right in zip(alive.tolist(), next_second.tolist(), strict=True):
+                if right >= 0:
+                    after[index] = self._number(int(next_first[index]), right)
+        return after
+
+    def replay(self, tokens: NDArray[np.int32]) -> int:
+        """The state after tokens (T,) from the start; -1 if either part rejects."""
+        first = self._first.replay(tokens)
+        if first < 0:
+            return -1
+        second = self._second.replay(tokens)
+        return -1 if second < 0 else self._number(first, second)
+
+    def mask(self, state: int) -> NDArray[np.uint32]:
+        """The tokens that both allow; the second part is asked about those of the first part's mask only."""
+        mask = self._masks.get(state)
+        if mask is None:
+            first, second = self._pairs[state]
+            tokens = allowed_tokens(self._first.mask(first), self._size)
+            allowed = self._second.check(np.array([second], dtype=np.int64), tokens[None, :])[0]
+            mask = mask_of(tokens[allowed], self._size)
+            self._masks.put(state, mask)
+        return mask
+
+    def is_complete(self, state: int) -> bool:
+        """Whether both parts may end here."""
+        first, second = self._pairs[state]
+        return self._first.is_complete(first) and self._second.is_complete(second)
+
+
+def both(first: BoundConstraint, second: BoundConstraint, vocabulary_size: int) -> BoundConstraint:
+    """The intersection of two bound constraints; `second`, the dearer one, sees what `first` allowed only."""
+    return Both(first, second, vocabulary_size)

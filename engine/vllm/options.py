@@ -1,0 +1,165 @@
+"""One group of particles as it travels in a request: `SamplingParams.extra_args["tamis"]`.
+
+The wire form is a dict of plain values, because it may cross processes as MessagePack; it is parsed once, here, and unknown
+or impossible entries are refused.  The scheduler adds a second entry, `PARTICLE_KEY`, to the requests it makes itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InputError
+from ..estimators import Estimator
+from ..resampling import SCHEMES
+from ..target import Target
+
+GROUP_KEY = "tamis"
+PARTICLE_KEY = "tamis_particle"
+
+_CONSTRAINT_KINDS = {
+    "anything": {"kind": str},
+    "grammar": {"kind": str, "spec": dict},
+    "registered": {"kind": str, "id": int, "process": int},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOptions:
+    """All that AWRS and SMC need to know about one group.
+
+    Attributes:
+        constraint: description made by `constraints.describe`.
+        particles: N, at least 1.
+        seed, request: with the particle's number and the step, the key of all random numbers.
+        target: temperature and truncation of each row.
+        estimator: weight estimator of AWRS.
+        ess_threshold: resample when ESS < threshold * N; 0 never resamples.
+        resampling: name of the resampling scheme.
+        eos: token ids that end a string; None leaves them to the model's configuration.
+    """
+
+    constraint: Mapping[str, Any]
+    particles: int = 1
+    seed: int = 0
+    request: int = 0
+    target: Target = Target()
+    estimator: Estimator = Estimator()
+    ess_threshold: float = 0.5
+    resampling: str = "systematic"
+    eos: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no request could mean."""
+        _constraint(self.constraint)
+        _integer("particles", self.particles, least=1)
+        _integer("seed", self.seed)
+        _integer("request", self.request, least=0)
+        threshold = self.ess_threshold
+        if not isinstance(threshold, (int, float)) or isinstance(threshold, bool) or not 0 <= threshold <= 1:
+            raise InputError(f"ess_threshold must be a number in [0, 1], got {threshold!r}")
+        if self.resampling not in SCHEMES:
+            raise InputError(f"unknown resampling scheme {self.resampling!r}; known are {', '.join(SCHEMES)}")
+        if self.eos is not None:
+            if not self.eos:
+                raise InputError("eos must name at least one token id, or be None for the model's own")
+            for token in self.eos:
+                _integer("eos", token, least=0)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The dict for `extra_args["tamis"]`."""
+        return {
+            "constraint": dict(self.constraint),
+            "particles": self.particles,
+            "seed": self.seed,
+            "request": self.request,
+            "temperature": self.target.temperature,
+            "top_p": self.target.top_p,
+            "top_k": self.target.top_k,
+            "min_p": self.target.min_p,
+            "estimator": self.estimator.name,
+            "tail_checks": self.estimator.tail_checks,
+            "ess_threshold": self.ess_threshold,
+            "resampling": self.resampling,
+            "eos": None if self.eos is None else list(self.eos),
+        }
+
+    @classmethod
+    def from_wire(cls, wire: Any) -> GroupOptions:
+        """Parse and check the dict of a request.
+
+        Raises:
+            InputError: names the entry.
+        """
+        if not isinstance(wire, Mapping):
+            raise InputError(f"extra_args[{GROUP_KEY!r}] must be a dict, got {type(wire).__name__}")
+        unknown = sorted(str(key) for key in wire if key not in _WIRE_KEYS)
+        if unknown:
+            raise InputError(f"unknown entries in extra_args[{GROUP_KEY!r}]: {', '.join(unknown)}; known are {_KNOWN}")
+        given = dict(wire)
+        eos = given.pop("eos", None)
+        return make_options(
+            constraint=given.pop("constraint", {"kind": "anything"}),
+            eos=None if eos is None else tuple(eos),
+            **given,
+        )
+
+
+_WIRE_KEYS = (
+    *("constraint", "particles", "seed", "request", "temperature", "top_p", "top_k", "min_p"),
+    *("estimator", "tail_checks", "ess_threshold", "resampling", "eos"),
+)
+_KNOWN = ", ".join(_WIRE_KEYS)
+
+
+def make_options(
+    *,
+    constraint: Mapping[str, Any],
+    particles: int = 1,
+    seed: int = 0,
+    request: int = 0,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    top_k: int = 0,
+    min_p: float = 0.0,
+    estimator: str = "des_raj",
+    tail_checks: int | None = None,
+    ess_threshold: float = 0.5,
+    resampling: str = "systematic",
+    eos: tuple[int, ...] | None = None,
+) -> GroupOptions:
+    """Group options out of flat arguments, as `Engine.generate` and the wire have them.
+
+    Raises:
+        InputError: names the argument and its range.
+    """
+    for name, value in (("temperature", temperature), ("top_p", top_p), ("min_p", min_p)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+            raise InputError(f"{name} must be a number, got {value!r}")
+    try:
+        target = Target(float(temperature), float(top_p), top_k, float(min_p))
+        weighing = Estimator(estimator) if tail_checks is None else Estimator(estimator, tail_checks)
+    except (TypeError, ValueError) as error:
+        raise InputError(str(error)) from error
+    return GroupOptions(constraint, particles, seed, request, target, weighing, ess_threshold, resampling, eos)
+
+
+def _integer(name: str, value: Any, least: int | None = None) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InputError(f"{name} must be an integer, got {value!r}")
+    if least is not None and value < least:
+        raise InputError(f"{name} must be at least {least}, got {value}")
+
+
+def _constraint(constraint: Any) -> None:
+    fields = _CONSTRAINT_KINDS.get(constraint.get("kind")) if isinstance(constraint, Mapping) else None
+    if fields is None:
+        raise InputError(f"constraint must be a dict whose kind is one of {', '.join(_CONSTRAINT_KINDS)}")
+    for name, kind in fields.items():
+        if not isinstance(constraint.get(name), kind):
+            raise InputError(f"constraint of kind {constraint['kind']!r} needs {name!r} of type {kind.__name__}")
+    for name in constraint:
+        if name not in fields:
+            raise InputError(f"constraint of kind {constraint['kind']!r} has no entry {name!r}")

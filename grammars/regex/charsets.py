@@ -1,0 +1,164 @@
+"""Sets of characters as sorted ranges of code points: set algebra, the classes of `re` and ECMA-262, and case folding.
+
+The classes of Python's `re` (Unicode \\d, \\w, \\s and what IGNORECASE matches) are read off `re` itself, so they agree with it by
+construction, whatever the version of Python.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+import unicodedata
+import warnings
+from collections.abc import Iterable
+
+Ranges = tuple[tuple[int, int], ...]
+
+MAX_CODE = sys.maxunicode
+EVERYTHING: Ranges = ((0, MAX_CODE),)
+
+
+def normalise(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """Sorted, disjoint, maximal ranges with the same members."""
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def negate(ranges: Ranges) -> Ranges:
+    """Every code point outside of the (normalised) `ranges`."""
+    gaps, following = [], 0
+    for low, high in ranges:
+        if following < low:
+            gaps.append((following, low - 1))
+        following = high + 1
+    if following <= MAX_CODE:
+        gaps.append((following, MAX_CODE))
+    return tuple(gaps)
+
+
+def intersection(left: Ranges, right: Ranges) -> Ranges:
+    """Members of both normalised range lists."""
+    common, i, j = [], 0, 0
+    while i < len(left) and j < len(right):
+        low, high = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
+        if low <= high:
+            common.append((low, high))
+        if left[i][1] < right[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(common)
+
+
+def single(code: int) -> Ranges:
+    return ((code, code),)
+
+
+NEWLINE: Ranges = single(10)
+ASCII_DIGITS: Ranges = ((0x30, 0x39),)
+ASCII_WORD: Ranges = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
+ASCII_SPACE: Ranges = ((0x09, 0x0D), (0x20, 0x20))
+# ECMA-262: WhiteSpace and LineTerminator.
+ECMA_SPACE: Ranges = normalise(
+    [(0x09, 0x0D), (0x20, 0x20), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029)]
+    + [(0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF)]
+)
+ECMA_NEWLINES: Ranges = ((10, 10), (13, 13), (0x2028, 0x2029))
+
+
+@functools.cache
+def _unicode_class(letter: str) -> Ranges:
+    every = "".join(map(chr, range(MAX_CODE + 1)))
+    return tuple((match.start(), match.end() - 1) for match in re.finditer(rf"\{letter}+", every))
+
+
+def category(letter: str, ascii_only: bool, ecma: bool) -> Ranges:
+    """The members of `\\d`, `\\w`, `\\s` or a capital of those, under the dialect and its ASCII flag."""
+    lower = letter.lower()
+    if ecma:
+        members = {"d": ASCII_DIGITS, "w": ASCII_WORD, "s": ECMA_SPACE}[lower]
+    elif ascii_only:
+        members = {"d": ASCII_DIGITS, "w": ASCII_WORD, "s": ASCII_SPACE}[lower]
+    else:
+        members = _unicode_class(lower)
+    return members if letter == lower else negate(members)
+
+
+@functools.cache
+def _cased() -> str:
+    """Every character with another case: outside of these IGNORECASE changes nothing."""
+    found = []
+    for start in range(0, MAX_CODE + 1, 256):
+        block = "".join(map(chr, range(start, start + 256)))
+        # Most blocks have no case at all; full case mappings change whatever the simple ones that `re` uses change.
+        if block.lower() != block or block.upper() != block:
+            found += [c for c in block if c.lower() != c or c.upper() != c]
+    return "".join(found)
+
+
+@functools.cache
+def _cased_ranges() -> Ranges:
+    return normalise((ord(c), ord(c)) for c in _cased())
+
+
+@functools.lru_cache(maxsize=4096)
+def _matching_cased(source: str, flags: int) -> tuple[tuple[int, int], ...]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pattern = re.compile(source, flags | re.IGNORECASE)
+    return tuple((ord(c), ord(c)) for c in pattern.findall(_cased()))
+
+
+def ignore_case(plain: Ranges, source: str, ascii_only: bool) -> Ranges:
+    """What the one-character expression `source` matches under IGNORECASE, given what it matches without: `plain`."""
+    folded = _matching_cased(source, re.ASCII if ascii_only else 0)
+    return normalise(intersection(plain, negate(_cased_ranges())) + folded)
+
+
+_CATEGORY_NAMES = """
+C Other|Cc Control cntrl|Cf Format|Cn Unassigned|Co Private_Use|Cs Surrogate|L Letter|LC Cased_Letter|Ll Lowercase_Letter
+Lm Modifier_Letter|Lo Other_Letter|Lt Titlecase_Letter|Lu Uppercase_Letter|M Mark Combining_Mark|Mc Spacing_Mark|Me Enclosing_Mark
+Mn Nonspacing_Mark|N Number|Nd Decimal_Number digit|Nl Letter_Number|No Other_Number|P Punctuation punct|Pc Connector_Punctuation
+Pd Dash_Punctuation|Pe Close_Punctuation|Pf Final_Punctuation|Pi Initial_Punctuation|Po Other_Punctuation|Ps Open_Punctuation
+S Symbol|Sc Currency_Symbol|Sk Modifier_Symbol|Sm Math_Symbol|So Other_Symbol|Z Separator|Zl Line_Separator
+Zp Paragraph_Separator|Zs Space_Separator
+"""
+_CATEGORIES = {
+    name: entry.split()[0] for entry in _CATEGORY_NAMES.replace("\n", "|").split("|") if entry for name in entry.split()
+}
+
+
+@functools.cache
+def _general_categories() -> dict[str, Ranges]:
+    found: dict[str, list[tuple[int, int]]] = {}
+    start, current = 0, unicodedata.category(chr(0))
+    for code in range(1, MAX_CODE + 2):
+        following = unicodedata.category(chr(code)) if code <= MAX_CODE else ""
+        if following != current:
+            found.setdefault(current, []).append((start, code - 1))
+            start, current = code, following
+    return {name: tuple(ranges) for name, ranges in found.items()}
+
+
+@functools.cache
+def unicode_property(name: str) -> Ranges | None:
+    """The members of ECMA-262's `\\p{name}` for general categories, Any, ASCII and Assigned; None for any other property."""
+    if name == "Any":
+        return EVERYTHING
+    if name == "ASCII":
+        return ((0, 0x7F),)
+    if name == "Assigned":
+        return negate(_general_categories()["Cn"])
+    key, _, value = name.rpartition("=")
+    if key not in ("", "gc", "General_Category") or value not in _CATEGORIES:
+        return None
+    short = _CATEGORIES[value]
+    wanted = ("Lu", "Ll", "Lt") if short == "LC" else (short,)
+    members = [r for cat, ranges in _general_categories().items() if cat.startswith(wanted) for r in ranges]
+    return normalise(members)
