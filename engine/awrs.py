@@ -76,7 +76,7 @@ class StepResult:
     @property
     def weights_defined(self) -> NDArray[np.bool_]:
         """False for the rows (R,) that were decoded greedily."""
-        return (self.flags & np.uint8(RowFlag.GREEDY)) == 0
+        return np.asarray((self.flags & np.uint8(RowFlag.GREEDY)) == 0, dtype=np.bool_)
 
 
 class RowParameters:

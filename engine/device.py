@@ -55,7 +55,6 @@ class DeviceOrder:
         if parameters.greedy.any():
             greedy = torch.from_numpy(parameters.greedy).to(device)
             self._keys = torch.where(greedy[:, None], self._logits.double(), self._keys)
-        self.maxima = np.empty(rows, dtype=np.float64)
         self.candidates = Candidates(rows, min(head, vocabulary))
         totals = self._weights.sum(dim=1, dtype=torch.float64)
         self._fetch(np.arange(rows), self.candidates.capacity, totals)

@@ -91,7 +91,7 @@ def des_raj_weight(
         tail = accepted
     elif tested > k + 1:
         tail = estimates / (tested - k - 1)
-    return (weights[k] + tail) / before[0]
+    return float((weights[k] + tail) / before[0])
 
 
 @kernel
@@ -125,7 +125,7 @@ def second_round_end(
 @kernel
 def paper_weight(before: NDArray[np.float64], k: int, end: int) -> float:
     """(1 - psi_0) / (n + 1): psi_0 the mass rejected before x_k, n the rejections of both rounds."""
-    return before[k] / before[0] / end
+    return float(before[k] / before[0] / end)
 
 
 @kernel
@@ -133,7 +133,7 @@ def _repeats(uniform: float, left: float, total: float) -> float:
     """Draws with replacement that hit removed tokens before one hits what is left: geometric, from a uniform."""
     if left >= total:
         return 0.0
-    return np.floor(np.log(uniform) / np.log1p(-left / total))
+    return float(np.floor(np.log(uniform) / np.log1p(-left / total)))
 
 
 @kernel

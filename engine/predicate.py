@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from .constraint import BoundConstraint, Both, Constraint, MaskCache, TokenVocabulary, mask_of
+from .constraint import Both, BoundConstraint, Constraint, MaskCache, TokenVocabulary, mask_of
 
 _ANSWER_CACHE = 65536
 _PREFIX_CACHE = 1024

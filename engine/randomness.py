@@ -24,7 +24,9 @@ RESAMPLING_STREAM = 3
 
 
 @kernel
-def threefry2x64(key0: np.uint64, key1: np.uint64, counter0: np.uint64, counter1: np.uint64) -> tuple[int, int]:
+def threefry2x64(
+    key0: np.uint64, key1: np.uint64, counter0: np.uint64, counter1: np.uint64
+) -> tuple[np.uint64, np.uint64]:
     """The two 64-bit words of block (counter0, counter1) under (key0, key1)."""
     key2 = _PARITY ^ key0 ^ key1
     x0 = counter0 + key0

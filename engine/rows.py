@@ -66,7 +66,6 @@ class Order(Protocol):
     """A source of candidates."""
 
     candidates: Candidates
-    maxima: NDArray[np.float64]
 
     def extend(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
         """Draw until the given rows (S,) hold `lengths` (S,) candidates or are exhausted."""
@@ -87,13 +86,11 @@ def _prepare(
     greedy: NDArray[np.bool_],
     weights: NDArray[np.float32],
     block_sums: NDArray[np.float64],
-    maxima: NDArray[np.float64],
     totals: NDArray[np.float64],
 ) -> None:
-    """Weights, block sums, largest logits and totals of all rows; greedy rows keep their logits and block maxima."""
+    """Weights, block sums and totals of all rows; greedy rows keep their logits and block maxima."""
     for row in range(logits.shape[0]):
-        maximum, total = weigh_row(logits[row], bits[row], inverse_temperature[row], weights[row], block_sums[row])
-        maxima[row] = maximum
+        _, total = weigh_row(logits[row], bits[row], inverse_temperature[row], weights[row], block_sums[row])
         if np.isfinite(total):
             if greedy[row]:
                 weights[row, :] = logits[row]
@@ -136,7 +133,7 @@ def _pick_largest(values: NDArray[np.float32], block_maxima: NDArray[np.float64]
     if block_maxima[block] == -np.inf:
         return -1
     low = block * BLOCK
-    return low + np.argmax(values[low : low + BLOCK])
+    return int(low + np.argmax(values[low : low + BLOCK]))
 
 
 @kernel
@@ -212,7 +209,6 @@ class HostOrder:
         self._weights = _workspace.rows(rows, vocabulary)
         self._block_sums = np.empty((rows, -(-vocabulary // BLOCK)), dtype=np.float64)
         self.candidates = Candidates(rows, min(capacity, vocabulary))
-        self.maxima = np.empty(rows, dtype=np.float64)
         _prepare(
             logits,
             logits.view(np.int32),
@@ -224,7 +220,6 @@ class HostOrder:
             parameters.greedy,
             self._weights,
             self._block_sums,
-            self.maxima,
             self.candidates.totals,
         )
 
@@ -248,7 +243,8 @@ class HostOrder:
 
     def host_row(self, row: int) -> NDArray[np.float32]:
         """The logits of one row (V,)."""
-        return self._logits[row]
+        logits: NDArray[np.float32] = self._logits[row]
+        return logits
 
 
 @kernel

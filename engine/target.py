@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -76,7 +75,7 @@ def _float_from_bits(typing_context: Any, bits: Any) -> Any:
     """Reinterpret an int32 as the float32 with the same bits; unlike an array view it stays in vector registers."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.FloatType())
+        return builder.bitcast(arguments[0], context.get_value_type(types.float32))
 
     return types.float32(types.int32), generate
 
@@ -101,7 +100,7 @@ def _exp(x: np.float32) -> np.float32:
 
 
 @sum_kernel
-def _maximum_bits(bits: NDArray[np.int32]) -> int:
+def _maximum_bits(bits: NDArray[np.int32]) -> np.int32:
     """The bits of the largest float32 in a row given as bits; as integers, so that the loop vectorises."""
     best = np.int32(-0x80000000)
     for i in range(bits.size):
@@ -167,7 +166,7 @@ def weigh_row(
 @kernel
 def _bin(bits: np.int32) -> int:
     """Histogram bin of a weight in [0, 1] given as bits: sign, exponent and the leading 7 bits of the fraction."""
-    return bits >> np.int32(_BIN_SHIFT)
+    return int(bits >> np.int32(_BIN_SHIFT))
 
 
 @kernel

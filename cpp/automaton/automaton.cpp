@@ -4,10 +4,23 @@
 #include <cstdlib>
 #include <map>
 #include <new>
+#include <tuple>
 
 #include "../grammar/passes.hpp"
 
 namespace tamis {
+
+namespace {
+
+constexpr int kMergeDepth = 1000;  // contexts this deep are left unmerged: correct, only larger
+
+std::vector<std::uint32_t> words_of(bool may_end, const auto& configurations) {
+  std::vector<std::uint32_t> words = {may_end ? 1U : 0U};
+  for (const auto& [subset, context] : configurations) words.insert(words.end(), {subset, context});
+  return words;
+}
+
+}  // namespace
 
 // Turns the configurations after a byte into a state: rules that end return to their contexts, rules that may begin
 // are called.
@@ -15,102 +28,75 @@ class Automaton::Settlement {
  public:
   explicit Settlement(const Automaton& automaton) : a_(automaton), subsets_(*automaton.subsets_) {}
 
-  void add(ContextId context, SubsetId subset) {
-    for (Entry& entry : entries_) {
-      if (entry.context == context) {
-        entry.subset = subsets_.unite(entry.subset, subset);
-        return;
-      }
-    }
-    entries_.push_back({context, subset, false});
-  }
+  void add(SubsetId subset, ContextId context) { configurations_.push_back({subset, context}); }
 
   StateId state() {
-    finish_rules();
+    a_.merge(configurations_);
+    return_from_rules();
     call_rules();
-    std::vector<std::pair<ContextId, SubsetId>> kept;
-    std::uint32_t complete = 0;
-    for (const Entry& entry : entries_) {
-      const Subsets::Info& info = subsets_.info(entry.subset);
-      if (entry.context == kBottom && info.final) complete = 1;
-      if (info.consumes) kept.emplace_back(entry.context, entry.subset);
-    }
-    if (kept.empty() && complete == 0) return kDead;
-    std::sort(kept.begin(), kept.end());
-    std::vector<std::uint32_t> words = {complete};
-    for (const auto& [context, subset] : kept) words.insert(words.end(), {context, subset});
-    return a_.interned(words);
+    std::erase_if(configurations_, [&](const Configuration& c) { return !subsets_.info(c.subset).consumes; });
+    if (configurations_.empty() && !may_end_) return kDead;
+    a_.merge(configurations_);
+    return a_.interned(words_of(may_end_, configurations_));
   }
 
  private:
-  struct Entry {
-    ContextId context;
-    SubsetId subset;
-    bool returned;
+  struct Callers {
+    RuleId rule = 0;
+    Configurations returns;
   };
 
-  // Rules are never empty, so a rule that ends here was called earlier: returning needs no call and ends.
-  void finish_rules() {
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (std::size_t i = 0; i < entries_.size(); ++i) {
-        if (entries_[i].returned || entries_[i].context == kBottom || !subsets_.info(entries_[i].subset).final) continue;
-        entries_[i].returned = changed = true;
-        const std::vector<std::uint32_t> outer = a_.contexts_.copy(entries_[i].context);
-        for (std::size_t k = 0; k < outer.size(); k += 2) add(outer[k], outer[k + 1]);
-      }
+  void return_from_rules() {
+    for (const Configuration& ended : Configurations(configurations_)) {
+      if (!subsets_.info(ended.subset).final) continue;
+      put_context(a_.returned(ended.context), configurations_, may_end_);
     }
+  }
+
+  void put_context(ContextId context, Configurations& into, bool& may_end) {
+    const std::vector<std::uint32_t> words = a_.contexts_.copy(context);
+    may_end = may_end || words[0] != 0;
+    for (std::size_t i = 1; i < words.size(); i += 2) into.push_back({words[i], words[i + 1]});
   }
 
   void call_rules() {
-    for (const Entry& entry : std::vector<Entry>(entries_)) gather(entry.context, entry.subset);
+    for (const Configuration& c : Configurations(configurations_)) gather(c);
     while (!callers_.empty()) {
       const auto first = callers_.begin();
-      const RuleId rule = first->second.rule;
-      const ContextId context = caller_context(first->second.returns);
+      const Callers callers = std::move(first->second);
       callers_.erase(first);
-      const SubsetId start = a_.rule_starts_[rule];
-      add(context, start);
-      gather(context, start);
+      const Configuration entered{a_.rule_starts_[callers.rule], caller_context(callers.returns)};
+      configurations_.push_back(entered);
+      gather(entered);
     }
   }
 
-  void gather(ContextId context, SubsetId subset) {
-    for (const Subsets::Call& call : subsets_.calls(subset)) {
+  void gather(const Configuration& c) {
+    for (const Subsets::Call& call : subsets_.calls(c.subset)) {
       Callers& callers = callers_[a_.nfa_.rule_ranks[call.rule]];
       callers.rule = call.rule;
-      callers.returns.push_back({context, call.returns_to});
+      callers.returns.push_back({call.returns_to, c.context});
     }
   }
 
-  ContextId caller_context(const std::vector<Configuration>& returns) {
-    if (returns.size() == 1 && subsets_.info(returns[0].subset).only_final) return returns[0].context;
-    std::map<ContextId, SubsetId> merged;
-    const auto put = [&](ContextId context, SubsetId subset) {
-      const auto [found, inserted] = merged.emplace(context, subset);
-      if (!inserted) found->second = subsets_.unite(found->second, subset);
-    };
+  ContextId caller_context(const Configurations& returns) {
+    Configurations merged;
+    bool may_end = false;
     for (const Configuration& back : returns) {
-      if (back.context != kBottom && subsets_.info(back.subset).only_final) {
-        const std::vector<std::uint32_t> outer = a_.contexts_.copy(back.context);
-        for (std::size_t k = 0; k < outer.size(); k += 2) put(outer[k], outer[k + 1]);
+      if (subsets_.info(back.subset).only_final) {
+        if (returns.size() == 1) return back.context;
+        put_context(back.context, merged, may_end);
       } else {
-        put(back.context, back.subset);
+        merged.push_back(back);
       }
     }
-    std::vector<std::uint32_t> words;
-    for (const auto& [context, subset] : merged) words.insert(words.end(), {context, subset});
-    return a_.contexts_.intern(words);
+    return a_.context_of(may_end, std::move(merged));
   }
-
-  struct Callers {
-    RuleId rule = 0;
-    std::vector<Configuration> returns;
-  };
 
   const Automaton& a_;
   Subsets& subsets_;
-  std::vector<Entry> entries_;
+  Configurations configurations_;
+  bool may_end_ = false;
   std::map<std::uint32_t, Callers> callers_;  // by rank: every caller is known before its rule is entered
 };
 
@@ -140,9 +126,9 @@ Automaton::Automaton(Grammar grammar, Limits limits)
   for (const Nfa::StateId start : nfa_.rule_starts) {
     rule_starts_.push_back(start == Nfa::kFinal ? Subsets::kEmpty : subsets_->start_of(start));
   }
-  contexts_.intern({});  // the bottom
+  context_of(true, {});  // the bottom
   Settlement settlement(*this);
-  settlement.add(kBottom, subsets_->start_of(nfa_.start));
+  settlement.add(subsets_->start_of(nfa_.start), kBottom);
   start_ = settlement.state();
 }
 
@@ -156,12 +142,102 @@ StateId Automaton::make_step(StateId state, std::size_t byte_class) const {
   Settlement settlement(*this);
   const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
   for (std::size_t i = 1; i < words.size(); i += 2) {
-    const SubsetId next = subsets_->step(words[i + 1], byte_class);
-    if (next != Subsets::kEmpty) settlement.add(words[i], next);
+    const SubsetId next = subsets_->step(words[i], byte_class);
+    if (next != Subsets::kEmpty) settlement.add(next, words[i + 1]);
   }
   const StateId next = settlement.state();
   known.store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
   return next;
+}
+
+void Automaton::merge(Configurations& configurations, int depth) const {
+  if (configurations.size() < 2) return;
+  const auto by_context = [](const Configuration& a, const Configuration& b) {
+    return std::tie(a.context, a.subset) < std::tie(b.context, b.subset);
+  };
+  const auto by_subset = [](const Configuration& a, const Configuration& b) {
+    return std::tie(a.subset, a.context) < std::tie(b.subset, b.context);
+  };
+  const auto fold = [&](auto same, auto unite_into) {
+    std::size_t kept = 0;
+    for (std::size_t i = 1; i < configurations.size(); ++i) {
+      if (same(configurations[kept], configurations[i])) {
+        unite_into(configurations[kept], configurations[i]);
+      } else {
+        configurations[++kept] = configurations[i];
+      }
+    }
+    const bool changed = kept + 1 < configurations.size();
+    configurations.resize(kept + 1);
+    return changed;
+  };
+  for (bool changed = true; changed;) {
+    std::sort(configurations.begin(), configurations.end(), by_context);
+    fold([](const auto& a, const auto& b) { return a.context == b.context; },
+         [&](auto& a, const auto& b) { a.subset = subsets_->unite(a.subset, b.subset); });
+    std::sort(configurations.begin(), configurations.end(), by_subset);
+    changed = depth < kMergeDepth &&
+              fold([](const auto& a, const auto& b) { return a.subset == b.subset; },
+                   [&](auto& a, const auto& b) { a.context = unite(a.context, b.context, depth + 1); });
+  }
+}
+
+Automaton::ContextId Automaton::context_of(bool may_end, Configurations configurations, int depth) const {
+  merge(configurations, depth);
+  const ContextId context = contexts_.intern(words_of(may_end, configurations));
+  if (context == returned_.size()) returned_.push_back(kNoContext);
+  return context;
+}
+
+Automaton::ContextId Automaton::unite(ContextId a, ContextId b, int depth) const {
+  if (a == b) return a;
+  const std::uint64_t key = (static_cast<std::uint64_t>(std::min(a, b)) << 32) | std::max(a, b);
+  if (const auto found = context_unions_.find(key); found != context_unions_.end()) return found->second;
+  Configurations both;
+  bool may_end = false;
+  for (const ContextId context : {a, b}) {
+    const std::uint32_t* words = contexts_.begin(context);
+    may_end = may_end || words[0] != 0;
+    for (const std::uint32_t* w = words + 1; w != contexts_.end(context); w += 2) both.push_back({w[0], w[1]});
+  }
+  const ContextId made = context_of(may_end, std::move(both), depth);
+  context_unions_.emplace(key, made);
+  return made;
+}
+
+Automaton::ContextId Automaton::returned(ContextId context) const {
+  // Outer contexts were made before inner ones, so this ends; a stack instead of recursion, since they may be deep.
+  std::vector<ContextId> todo = {context};
+  while (!todo.empty()) {
+    const ContextId here = todo.back();
+    if (returned_[here] != kNoContext) {
+      todo.pop_back();
+      continue;
+    }
+    const std::vector<std::uint32_t> words = contexts_.copy(here);
+    bool ready = true;
+    for (std::size_t i = 1; i < words.size(); i += 2) {
+      if (subsets_->info(words[i]).final && returned_[words[i + 1]] == kNoContext) {
+        todo.push_back(words[i + 1]);
+        ready = false;
+      }
+    }
+    if (!ready) continue;
+    bool may_end = words[0] != 0;
+    Configurations all;
+    for (std::size_t i = 1; i < words.size(); i += 2) {
+      all.push_back({words[i], words[i + 1]});
+      if (!subsets_->info(words[i]).final) continue;
+      const ContextId outer = returned_[words[i + 1]];
+      const std::uint32_t* more = contexts_.begin(outer);
+      may_end = may_end || more[0] != 0;
+      for (const std::uint32_t* w = more + 1; w != contexts_.end(outer); w += 2) all.push_back({w[0], w[1]});
+    }
+    const ContextId made = context_of(may_end, std::move(all));
+    returned_[here] = made;
+    todo.pop_back();
+  }
+  return returned_[context];
 }
 
 StateId Automaton::interned(const std::vector<std::uint32_t>& words) const {
@@ -198,7 +274,7 @@ void Automaton::check_budget() const {
 
 std::size_t Automaton::memory_bytes() const {
   return nfa_.memory_bytes() + subsets_->memory_bytes() + contexts_.memory_bytes() + states_.memory_bytes() +
-         block_bytes_;
+         returned_.capacity() * sizeof(ContextId) + context_unions_.size() * 32 + block_bytes_;
 }
 
 Automaton::Statistics Automaton::statistics() const {

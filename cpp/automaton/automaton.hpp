@@ -1,9 +1,10 @@
 // The grammar automaton: states x bytes -> states, built as it is used and shared by everybody who uses it.
 //
 // A state is an interned set of configurations (subset of positions, context).  A context says where to go on when the
-// rule under way ends: an interned set of (subset, outer context) pairs, so stacks are persistent, shared and free to
-// fork.  All callers of a rule at one place share one context, as in a graph-structured stack (Tomita 1985), and a
-// call in tail position adds none, so right recursion does not grow.
+// rule under way ends: again an interned set of configurations, so stacks are persistent, shared and free to fork.  All
+// callers of a rule at one place share one context, as in a graph-structured stack (Tomita 1985); a call in tail
+// position adds none, so right recursion does not grow; and configurations that agree in one part are merged, so that
+// ambiguity widens no state.
 //
 // Known transitions are read without a lock; only making a new one takes it.
 #pragma once
@@ -16,6 +17,7 @@
 #include <mutex>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "interner.hpp"
@@ -66,15 +68,17 @@ class Automaton {
 
  private:
   using ContextId = std::uint32_t;
-  static constexpr ContextId kBottom = 0;
+  static constexpr ContextId kBottom = 0;  // what the start is called from: nothing may follow, the string may end
+  static constexpr ContextId kNoContext = 0xFFFFFFFFU;
   static constexpr std::uint32_t kUnknown = 0;  // cells hold 0, or a state + kOffset
   static constexpr StateId kOffset = 2;
   static constexpr std::size_t kFirstChunk = 16;
 
   struct Configuration {
-    ContextId context;
     SubsetId subset;
+    ContextId context;
   };
+  using Configurations = std::vector<Configuration>;
   // Chunk k holds kFirstChunk * 2^k states, so states never move.
   struct Chunk {
     std::atomic<std::atomic<std::uint32_t>*> cells{nullptr};
@@ -94,6 +98,13 @@ class Automaton {
 
   StateId make_step(StateId state, std::size_t byte_class) const;
   StateId interned(const std::vector<std::uint32_t>& words) const;
+
+  // Merges configurations with equal contexts or equal subsets; the language stays the same.
+  void merge(Configurations& configurations, int depth = 0) const;
+  ContextId context_of(bool may_end, Configurations configurations, int depth = 0) const;
+  ContextId unite(ContextId a, ContextId b, int depth) const;
+  // Everything that may follow once the rule called from `context` has ended, rules that end with it included.
+  ContextId returned(ContextId context) const;
   void check_budget() const;
   std::size_t memory_bytes() const;
 
@@ -105,8 +116,10 @@ class Automaton {
   mutable std::mutex mutex_;
   mutable std::unique_ptr<Subsets> subsets_;
   mutable std::vector<SubsetId> rule_starts_;
-  mutable Interner<std::uint32_t> contexts_;  // (context, subset) pairs
-  mutable Interner<std::uint32_t> states_;    // complete, then (context, subset) pairs
+  mutable Interner<std::uint32_t> contexts_;  // may the string end, then (subset, context) pairs
+  mutable Interner<std::uint32_t> states_;    // likewise
+  mutable std::vector<ContextId> returned_;   // per context, kNoContext until known
+  mutable std::unordered_map<std::uint64_t, ContextId> context_unions_;
   mutable std::array<Chunk, 32> chunks_;
   mutable std::atomic<std::uint32_t> count_{0};
   mutable std::vector<std::unique_ptr<void, void (*)(void*)>> blocks_;

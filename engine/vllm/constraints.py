@@ -13,6 +13,7 @@ import json
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,8 @@ from numpy.typing import NDArray
 from ..constraint import BoundConstraint
 from ..errors import GenerationError, InputError
 
-# Bounds of the per-worker cache of bound grammars: entries, and bytes where a constraint reports them.
-_MOST_GRAMMARS = 512
-_MOST_BYTES = 1 << 30
+# Bound grammars kept per worker; grammars bound the memory of their automata themselves.
+_MOST_GRAMMARS = 256
 
 
 class AnyToken:
@@ -110,6 +110,11 @@ class Registry:
 REGISTRY = Registry()
 
 
+def content_key(description: Mapping[str, Any]) -> str:
+    """A digest of what a description says: equal for equal grammars, whoever sent them."""
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+
+
 def describe(constraint: Any) -> dict[str, Any]:
     """The wire form of a constraint: None (anything), a `Grammar`, or an object with `bind` or `check` (registered here).
 
@@ -141,18 +146,21 @@ def check_compiles(description: Mapping[str, Any]) -> None:
         GrammarError: what the grammar's own compiler says.
     """
     if description["kind"] == "grammar":
-        _grammar(description["spec"]).compile()
+        _grammar(description).compile()
 
 
-def _grammar(spec: Mapping[str, Any]) -> Any:
+def _grammar(description: Mapping[str, Any]) -> Any:
+    # Imported here: the extension behind it is not needed for requests without a grammar.
     from ...grammars.grammar import Grammar
 
-    return Grammar.from_spec(spec)
+    return Grammar.from_spec(description["spec"])
 
 
-def content_key(description: Mapping[str, Any]) -> str:
-    """A digest of what a description says: equal for equal grammars, whoever sent them."""
-    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+@dataclass(frozen=True, slots=True)
+class _BoundGrammar:
+    grammar: Any
+    automaton: Any
+    bound: BoundConstraint
 
 
 class ConstraintStore:
@@ -168,7 +176,7 @@ class ConstraintStore:
         self._number = next(self._numbers)
         self._vocabulary = vocabulary
         self._anything = AnyToken(size)
-        self._grammars: OrderedDict[tuple[str, tuple[int, ...]], BoundConstraint] = OrderedDict()
+        self._grammars: OrderedDict[tuple[str, tuple[int, ...]], _BoundGrammar] = OrderedDict()
 
     def bind(self, description: Mapping[str, Any], key: str, eos: tuple[int, ...]) -> BoundConstraint:
         """The bound constraint of a description whose `content_key` is `key`.
@@ -181,13 +189,16 @@ class ConstraintStore:
             return self._anything
         if description["kind"] == "registered":
             return self._registered(description, eos)
-        found = self._grammars.get((key, eos))
-        if found is None:
-            found = _grammar(description["spec"]).compile().bind(self._vocabulary(eos))
-            self._grammars[key, eos] = found
-            self._shrink()
+        kept = self._grammars.get((key, eos))
+        grammar = _grammar(description) if kept is None else kept.grammar
+        # Compiling is a look-up, except when the automaton has used up its budget: then it is retired and made anew.
+        automaton = grammar.compile()
+        if kept is None or kept.automaton is not automaton:
+            kept = self._grammars[key, eos] = _BoundGrammar(grammar, automaton, automaton.bind(self._vocabulary(eos)))
+            while len(self._grammars) > _MOST_GRAMMARS:
+                self._grammars.popitem(last=False)
         self._grammars.move_to_end((key, eos))
-        return found
+        return kept.bound
 
     def _registered(self, description: Mapping[str, Any], eos: tuple[int, ...]) -> BoundConstraint:
         entry = REGISTRY.get(description["id"], description["process"])
@@ -197,13 +208,6 @@ class ConstraintStore:
         if key not in entry.bound:
             entry.bound[key] = entry.constraint.bind(self._vocabulary(eos))
         return entry.bound[key]
-
-    def _shrink(self) -> None:
-        while len(self._grammars) > 1 and (len(self._grammars) > _MOST_GRAMMARS or self._bytes() > _MOST_BYTES):
-            self._grammars.popitem(last=False)
-
-    def _bytes(self) -> int:
-        return sum(int(getattr(bound, "memory_bytes", 0)) for bound in self._grammars.values())
 
     def __len__(self) -> int:
         """How many bound grammars are kept."""

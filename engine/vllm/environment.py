@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import os
+import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -30,6 +33,7 @@ def engine_options(*, cpu: bool | None = None, verify: bool = False) -> dict[str
         cpu: whether vLLM runs on the CPU; by default what the installed vLLM says.
         verify: compare the worker's tokens with the scheduler's at every step (a test hook, costs O(length) per token).
     """
+    _let_vllm_scan_llvmlite()
     options: dict[str, Any] = {
         "logits_processors": [PROCESSOR],
         "scheduler_cls": SCHEDULER,
@@ -58,6 +62,18 @@ def runs_on_cpu() -> bool:
     return bool(current_platform.is_cpu())
 
 
+def _let_vllm_scan_llvmlite() -> None:
+    """Keep vLLM from failing to start in a process that has loaded numba.
+
+    On a CPU vLLM looks at `vars(value)` of everything in every loaded module.  llvmlite's library handle answers every
+    attribute, `__dict__` too, with a function; it is given a real one.
+    """
+    library = getattr(sys.modules.get("llvmlite.binding.ffi"), "lib", None)
+    functions = getattr(library, "_fntab", None)
+    if isinstance(functions, dict):
+        functions.setdefault("__dict__", {})
+
+
 def default_kv_gib() -> int:
     """Size of the KV cache on a CPU in GiB: a quarter of the memory, at least 1, at most 4."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -74,9 +90,24 @@ def vllm_environment(*, quiet: bool = True) -> Iterator[None]:
     settings = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_USE_V2_MODEL_RUNNER": "0"}
     defaults = {"VLLM_CPU_KVCACHE_SPACE": str(default_kv_gib()), "VLLM_NO_USAGE_STATS": "1"}
     if quiet:
-        defaults |= {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_CONFIGURE_LOGGING": "1"}
-    with _set(settings | {name: value for name, value in defaults.items() if not os.environ.get(name)}):
+        defaults |= {"VLLM_LOGGING_LEVEL": "ERROR", "TORCH_CPP_LOG_LEVEL": "ERROR"}
+    settings |= {name: value for name, value in defaults.items() if not os.environ.get(name)}
+    with _set(settings), _silence() if quiet else contextlib.nullcontext():
         yield
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep from the terminal what vLLM's dependencies warn about while they are loaded."""
+    triton = logging.getLogger("torch._library.triton")
+    level = triton.level
+    triton.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        triton.setLevel(level)
 
 
 @contextlib.contextmanager

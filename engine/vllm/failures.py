@@ -10,6 +10,9 @@ import os
 import re
 from collections import OrderedDict
 
+from ..errors import TamisError
+from ..predicate import PredicateError
+
 _KEPT = 64
 _numbers = itertools.count(1)
 _recent: OrderedDict[int, BaseException] = OrderedDict()
@@ -22,7 +25,8 @@ def remember(error: BaseException) -> str:
     _recent[number] = error
     while len(_recent) > _KEPT:
         _recent.popitem(last=False)
-    return f"[failure {number} in process {os.getpid()}] {type(error).__name__}: {error}"
+    what = str(error) if isinstance(error, (TamisError, PredicateError)) else f"{type(error).__name__}: {error}"
+    return f"[failure {number} in process {os.getpid()}] {what}"
 
 
 def recall(text: str) -> BaseException | None:

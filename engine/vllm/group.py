@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import smc
+from ..awrs import RowFlag
 from .channel import TokenRecord
 from .options import GroupOptions
 
@@ -31,14 +32,12 @@ class Particle:
         log_weight: log of the importance weight so far, resampling included; -inf once dead.
         status: None while it runs, then "stop" (EOS drawn), "length" (max_tokens reached without) or "dead".
         request_id: its request inside vLLM while it runs.
-        flags: all flags of its steps together, see `tamis.engine.awrs`.
     """
 
     tokens: list[int] = field(default_factory=list)
     log_weight: float = 0.0
     status: str | None = None
     request_id: str | None = None
-    flags: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,7 @@ class ParticleGroup:
         self.error: str | None = None
         self.checks = 0
         self.draws = 0
+        self.flags = 0
         self.resamplings = 0
         self.forks = 0
         self.revived = 0
@@ -82,7 +82,7 @@ class ParticleGroup:
         particle = self.particles[index]
         self.draws += 1
         self.checks += record.checks
-        particle.flags |= record.flags
+        self.flags |= record.flags
         if record.error is not None:
             self.error = record.error
         if record.token < 0:
@@ -132,9 +132,7 @@ class ParticleGroup:
                 self.forks += 1
                 self.revived += replaced.status is not None and source.status is None
                 self.copied_finished += source.status is not None
-                self.particles[slot] = Particle(
-                    list(source.tokens), log_weight, source.status, replaced.request_id, source.flags
-                )
+                self.particles[slot] = Particle(list(source.tokens), log_weight, source.status, replaced.request_id)
                 forks.append(Fork(slot, ancestor))
             else:
                 before[slot].log_weight = log_weight
@@ -157,14 +155,13 @@ class ParticleGroup:
         if self.error is not None:
             return {"error": self.error}
         final = self.final_log_weights()
-        evidence = smc.log_evidence(final)
+        evidence = smc.log_mean_exp(final)
         return {
             "particles": [
                 {
                     "token_ids": particle.tokens,
                     "log_weight": _finite(weight),
                     "finish_reason": particle.status,
-                    "flags": particle.flags,
                 }
                 for particle, weight in zip(self.particles, final.tolist(), strict=True)
             ],
@@ -179,6 +176,7 @@ class ParticleGroup:
                 "forks": self.forks,
                 "revived": self.revived,
                 "copied_finished": self.copied_finished,
+                "truncation_lifted": bool(self.flags & RowFlag.TRUNCATION_LIFTED),
                 "seconds": time.monotonic() - self._started,
             },
         }

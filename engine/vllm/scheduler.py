@@ -83,6 +83,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         self._slots = min(self.max_num_running_reqs, self.max_num_active_reqs)
         self._reserved = 0
         self._rejected: list[tuple[Request, str]] = []
+        self.tokens_drawn = 0
 
     # Requests coming in and going out ------------------------------------------------------------------------------------
 
@@ -304,6 +305,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
             if record is None:
                 raise UnsupportedVllmError(f"the worker sent no weight for particle {output.request_id}; is worker_cls loaded?")
             self._check(output, record, group.particles[index].tokens, group.eos)
+            self.tokens_drawn += 1
             group.receive(index, record, finished)
         elif finished:
             group.error = group.error or f"vLLM ended a particle with finish reason {output.finish_reason}"

@@ -12,7 +12,7 @@ class ArrayShape(NamedTuple):
     """Arrays of `least` to `most` items, the first ones as `prefix` says, the others as `rest`.
 
     Each of `contains` is (goal, fewest, most): how many items satisfy the goal. `evaluated` counts the leading items that some keyword
-    has looked at (-1: all), for unevaluatedItems.
+    has looked at (-1: all), for unevaluatedItems; so have those that satisfy one of the goals `matched`.
     """
 
     prefix: tuple[Goal, ...] = ()
@@ -22,6 +22,7 @@ class ArrayShape(NamedTuple):
     contains: tuple[tuple[Goal, int, int | None], ...] = ()
     unique: bool = False
     evaluated: int = 0
+    matched: tuple[Goal, ...] = ()
 
     def item(self, place: int) -> Goal:
         """What the item at `place` must satisfy."""
@@ -46,7 +47,8 @@ class ArrayShape(NamedTuple):
             return None
         contains = first.contains + tuple(item for item in second.contains if item not in first.contains)
         evaluated = -1 if -1 in (first.evaluated, second.evaluated) else max(first.evaluated, second.evaluated)
-        return ArrayShape(prefix, rest, least, most, contains, first.unique or second.unique, evaluated)
+        matched = tuple(dict.fromkeys(first.matched + second.matched))
+        return ArrayShape(prefix, rest, least, most, contains, first.unique or second.unique, evaluated, matched)
 
     def complement(self) -> list[ArrayShape]:
         """Shapes whose union is every other array. Raises NotExpressible where there are none."""

@@ -7,7 +7,7 @@ finitely many goals: whatever is memoised by goal ends, however recursive the sc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
@@ -47,16 +47,29 @@ def escaped(token: str) -> str:
 
 
 class Resource:
-    """A schema document, or a part of one with an `$id` of its own."""
+    """A schema document, or a part of one with an `$id` of its own.
 
-    __slots__ = ("anchors", "dialect", "pointer", "root", "uri")
+    `dynamic` are its anchors that $dynamicRef may be bound to ("": its root, for $recursiveRef). `scope` binds such names to the outermost
+    resource on the way here that has them; a resource that is reached in several scopes exists once for each, with the same `base`.
+    """
+
+    __slots__ = ("anchors", "base", "dialect", "dynamic", "pointer", "root", "scope", "uri")
 
     def __init__(self, root: Any, uri: str, pointer: str, dialect: Dialect) -> None:
         self.root = root
         self.uri = uri
         self.pointer = pointer
         self.dialect = dialect
+        self.base = self
         self.anchors: dict[str, tuple[Any, str]] | None = None
+        self.dynamic: dict[str, tuple[Any, str]] = {}
+        self.scope: dict[str, tuple[Any, Resource, str]] = {}
+
+    def within(self, scope: dict[str, tuple[Any, Resource, str]]) -> Resource:
+        """This resource as seen in another dynamic scope."""
+        seen = Resource(self.root, self.uri, self.pointer, self.dialect)
+        seen.base, seen.anchors, seen.dynamic, seen.scope = self.base, self.anchors, self.dynamic, scope
+        return seen
 
 
 class Subschema:
@@ -87,12 +100,16 @@ class Document:
         self.subschemas: list[Subschema] = []
         self._by_place: dict[tuple[int, int], Subschema] = {}
         self._constants: dict[int, int] = {}
+        self._disjunctions: dict[tuple[Goal, ...], int] = {}
+        self.alternatives: dict[int, tuple[Goal, ...]] = {}
         self._kept: list[Any] = []
         self._resources: dict[str, Resource] = {}
         self._identified: dict[int, Resource] = {}  # by identity of the schema that carries the id
+        self._scoped: dict[tuple[int, tuple[tuple[str, int], ...]], Resource] = {}
         self._external = {urldefrag(uri)[0]: document for uri, document in (resources or {}).items()}
         self._has_ids = has_ids or bool(resources)
         self.root = self._add_resource(root, "", "", UNSPECIFIED)
+        self.root = self._enter(self.root, self.root)
 
     # Resources -----------------------------------------------------------------------------------------------------
 
@@ -106,6 +123,22 @@ class Document:
         if self._has_ids:
             self._index(resource)
         return resource
+
+    def _enter(self, resource: Resource, current: Resource) -> Resource:
+        """The resource as seen from `current`, whose dynamic scope it extends by the anchors that are not bound yet."""
+        if resource is current or resource.base is current.base:
+            if current.scope or not resource.dynamic:
+                return current
+        elif not resource.base.dynamic and not current.scope:
+            return resource.base
+        scope = dict(current.scope)
+        for name, (value, pointer) in resource.dynamic.items():
+            scope.setdefault(name, (value, resource.base, pointer))
+        key = (id(resource.base), tuple(sorted((name, id(bound[0])) for name, bound in scope.items())))
+        found = self._scoped.get(key)
+        if found is None:
+            found = self._scoped[key] = resource.base.within(scope)
+        return found
 
     @staticmethod
     def _own_id(value: Any, dialect: Dialect) -> str | None:
@@ -143,6 +176,10 @@ class Document:
             for word in ("$anchor", "$dynamicAnchor"):
                 if isinstance(value.get(word), str):
                     owner.anchors.setdefault(value[word], (value, pointer))
+                    if word == "$dynamicAnchor":
+                        owner.dynamic.setdefault(value[word], (value, pointer))
+            if value is owner.root and value.get("$recursiveAnchor") is True:
+                owner.dynamic[""] = (value, pointer)
             name = value.get(owner.dialect.id_keyword)
             if isinstance(name, str) and name.startswith("#"):  # the anchors of drafts 4 to 7
                 owner.anchors.setdefault(name[1:], (value, pointer))
@@ -174,7 +211,9 @@ class Document:
 
     def subschema(self, value: Any, resource: Resource, pointer: str) -> Subschema:
         """The subschema with this value; one object per place."""
-        resource = self._identified.get(id(value), resource)
+        own = self._identified.get(id(value))
+        if own is not None and own is not resource.base:
+            resource = self._enter(own, resource)
         key = (id(value), id(resource))
         found = self._by_place.get(key)
         if found is None:
@@ -214,6 +253,23 @@ class Document:
             index = self._constants[id(value)] = subschema.index
         return (index * 2,)
 
+    def any_goal(self, goals: tuple[Goal, ...]) -> Goal:
+        """The goal of satisfying at least one of `goals`; `alternatives` has them under the index of its subschema."""
+        distinct = tuple(sorted({goal for goal in goals if goal != NOTHING}))
+        if ANYTHING in distinct or not distinct:
+            return ANYTHING if distinct else NOTHING
+        if len(distinct) == 1:
+            return distinct[0]
+        index = self._disjunctions.get(distinct)
+        if index is None:
+            pointer = goals_pointer(self, distinct[0]) or ""
+            schema: dict[str, Any] = {}
+            self._kept.append(schema)
+            subschema = self.subschema(schema, Resource(schema, "", pointer, UNSPECIFIED), pointer)
+            index = self._disjunctions[distinct] = subschema.index
+            self.alternatives[index] = distinct
+        return (index * 2,)
+
     # References -----------------------------------------------------------------------------------------------------
 
     def resolve(self, subschema: Subschema, keyword: str) -> Subschema:
@@ -245,9 +301,13 @@ class Document:
             if fragment not in resource.anchors:
                 raise GrammarError(f"{keyword} refers to an anchor that does not exist", pointer=place, text=reference)
             target, pointer = resource.anchors[fragment]
+        name = "" if keyword == "$recursiveRef" else fragment
+        bound = subschema.resource.scope.get(name)
+        if keyword != "$ref" and bound is not None and resource.dynamic.get(name, (None,))[0] is target:
+            target, resource, pointer = bound
         if not isinstance(target, (dict, bool)):
             raise GrammarError(f"{keyword} refers to something that is not a schema", pointer=place, text=reference)
-        found = self.subschema(target, resource, pointer)
+        found = self.subschema(target, self._enter(resource, subschema.resource), pointer)
         found.shared = True
         return found
 
@@ -268,14 +328,6 @@ class Document:
             pointer = f"{pointer}/{escaped(token)}"
             resource = self._identified.get(id(target), resource)
         return target, resource, pointer
-
-    def dynamic_anchors(self, name: str) -> Iterator[Subschema]:
-        """Every schema with this $dynamicAnchor in the resources loaded so far."""
-        for resource in {id(item): item for item in self._resources.values()}.values():
-            if resource.anchors and name in resource.anchors:
-                value, pointer = resource.anchors[name]
-                if value.get("$dynamicAnchor") == name:
-                    yield self.subschema(value, resource, pointer)
 
 
 def circular(subschema: Subschema) -> GrammarError:

@@ -13,7 +13,7 @@ from .arrays import ArrayShape
 from .numbers import NumberShape
 from .objects import ObjectShape
 from .shapes import NotExpressible, Oracle
-from .strings import StringShape
+from .strings import StringShape, complement_union, meet_unions
 
 # Bits of Form.booleans.
 FALSE, TRUE = 1, 2
@@ -63,6 +63,12 @@ def _product(
     return tuple(shapes)
 
 
+def _meet_strings(first: tuple[StringShape, ...], second: tuple[StringShape, ...]) -> tuple[StringShape, ...]:
+    if first is ANY.strings or not first or first is second:
+        return second if first else ()
+    return first if second is ANY.strings else meet_unions(first, second)
+
+
 def intersect(first: Form, second: Form) -> Form:
     """Values in both."""
     if first is ANY or first is second:
@@ -73,7 +79,7 @@ def intersect(first: Form, second: Form) -> Form:
         first.null and second.null,
         first.booleans & second.booleans,
         _product(first.numbers, second.numbers, ANY.numbers, NumberShape.meet),
-        _product(first.strings, second.strings, ANY.strings, StringShape.meet),
+        _meet_strings(first.strings, second.strings),
         _product(first.arrays, second.arrays, ANY.arrays, ArrayShape.meet),
         _product(first.objects, second.objects, ANY.objects, ObjectShape.meet),
     )
@@ -91,11 +97,11 @@ def _sum(unions: Iterable[tuple[Shape, ...]]) -> tuple[Shape, ...]:
     return single if single is not None and len(single) == len(shapes) else tuple(shapes)
 
 
-def union(forms: list[Form]) -> Form:
-    """Values in any of them."""
+def union(forms: list[Form], tracked: bool = False) -> Form:
+    """Values in any of them; if `tracked`, shapes that differ in what was evaluated are kept apart."""
     if len(forms) == 1:
         return forms[0]
-    if any(form is ANY for form in forms):
+    if not tracked and any(form is ANY for form in forms):
         return ANY
     booleans = 0
     for form in forms:
@@ -130,7 +136,7 @@ def complement(form: Form) -> Form:
         not form.null,
         form.booleans ^ 3,
         _complements(form.numbers, ANY.numbers, NumberShape.meet, NumberShape.complement),
-        _complements(form.strings, ANY.strings, StringShape.meet, StringShape.complement),
+        () if form.strings is ANY.strings else complement_union(form.strings),
         _complements(form.arrays, ANY.arrays, ArrayShape.meet, ArrayShape.complement),
         _complements(form.objects, ANY.objects, ObjectShape.meet, ObjectShape.complement),
     )
@@ -138,6 +144,7 @@ def complement(form: Form) -> Form:
 
 def _exactly_one(
     unions: list[tuple[Shape, ...]],
+    within: tuple[Shape, ...],
     any_shape: tuple[Shape, ...],
     meet: Callable[[Shape, Shape], Shape | None],
     complement: Callable[[Shape], list[Shape]],
@@ -150,7 +157,8 @@ def _exactly_one(
     overlapping: list[list[int]] = [[] for _ in range(count)]
     for i in range(count):
         for j in range(i):
-            if any(not is_empty(shape) for shape in _product(inhabited[i], inhabited[j], any_shape, meet)):
+            shared = _product(_product(inhabited[i], inhabited[j], any_shape, meet), within, any_shape, meet)
+            if any(not is_empty(shape) for shape in shared):
                 overlapping[i].append(j)
                 overlapping[j].append(i)
     results = []
@@ -162,8 +170,11 @@ def _exactly_one(
     return _sum(results)
 
 
-def exactly_one(forms: list[Form], oracle: Oracle) -> Form:
-    """Values in one of them and in no second (oneOf). Raises NotExpressible as `complement` does, for branches that overlap."""
+def exactly_one(forms: list[Form], within: Form, oracle: Oracle) -> Form:
+    """Values in one of them and in no second (oneOf); whether two overlap is asked inside of `within` only.
+
+    Raises NotExpressible as `complement` does, for branches that overlap.
+    """
     once = twice = 0
     for form in forms:
         twice |= once & form.booleans
@@ -172,11 +183,17 @@ def exactly_one(forms: list[Form], oracle: Oracle) -> Form:
         sum(form.null for form in forms) == 1,
         once & ~twice,
         _exactly_one(
-            [form.numbers for form in forms], ANY.numbers, NumberShape.meet, NumberShape.complement, NumberShape.is_empty
+            [form.numbers for form in forms],
+            within.numbers,
+            ANY.numbers,
+            NumberShape.meet,
+            NumberShape.complement,
+            NumberShape.is_empty,
         ),
         StringShape.merged(
             _exactly_one(
                 [form.strings for form in forms],
+                within.strings,
                 ANY.strings,
                 StringShape.meet,
                 StringShape.complement,
@@ -185,6 +202,7 @@ def exactly_one(forms: list[Form], oracle: Oracle) -> Form:
         ),
         _exactly_one(
             [form.arrays for form in forms],
+            within.arrays,
             ANY.arrays,
             ArrayShape.meet,
             ArrayShape.complement,
@@ -192,6 +210,7 @@ def exactly_one(forms: list[Form], oracle: Oracle) -> Form:
         ),
         _exactly_one(
             [form.objects for form in forms],
+            within.objects,
             ANY.objects,
             ObjectShape.meet,
             ObjectShape.complement,

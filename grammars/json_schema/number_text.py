@@ -42,9 +42,7 @@ class NumberText:
         self._zeros = builder.repeat(builder.literal(b"0"), 0, -1)
         self._point = builder.literal(b".")
         self._minus = builder.literal(b"-")
-        self._zero_fraction = self._optional(
-            builder.seq([self._point, builder.repeat(builder.literal(b"0"), 1, -1)])
-        )
+        self._zero_fraction = self._optional(builder.seq([self._point, builder.repeat(builder.literal(b"0"), 1, -1)]))
 
     def _optional(self, node: int) -> int:
         return self._builder.alt([self._builder.empty(), node])
@@ -98,9 +96,7 @@ class NumberText:
             exponent = builder.seq([self._class_of(b"eE"), self._optional(self._class_of(b"+-")), self._some_digits])
             fraction = builder.seq([self._point, self._some_digits])
             whole = self._whole("0", None)
-            return builder.seq(
-                [self._optional(self._minus), whole, self._optional(fraction), self._optional(exponent)]
-            )
+            return builder.seq([self._optional(self._minus), whole, self._optional(fraction), self._optional(exponent)])
         plain = self._signed(shape, self._magnitude)
         return plain if shape.not_steps else builder.alt([plain, self._signed(shape, self._scientific)])
 
@@ -231,9 +227,7 @@ class NumberText:
         """Plain decimals from low >= 0 to high (None: unbounded), any number of trailing zeros."""
         builder = self._builder
         low_whole, low_fraction = _digits(low)
-        from_low = self._fraction(
-            self._tail_from(low_fraction, low_open, some=True), not low_fraction and not low_open
-        )
+        from_low = self._fraction(self._tail_from(low_fraction, low_open, some=True), not low_fraction and not low_open)
         any_fraction = self._fraction(self._some_digits, True)
         if high is None:
             return builder.alt(

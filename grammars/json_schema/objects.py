@@ -69,13 +69,16 @@ class ObjectShape(NamedTuple):
         least = max(first.least, second.least)
         if most is not None and max(least, len(required)) > most:
             return None
+        rules = first.rules + tuple(item for item in second.rules if not any(item is other for other in first.rules))
+        if any(item.properties.get(name) == NOTHING for name in required for item in rules):
+            return None
         evaluated = None
         if first.evaluated is not None and second.evaluated is not None:
             evaluated = Keys(
                 first.evaluated.names | second.evaluated.names, first.evaluated.patterns | second.evaluated.patterns
             )
         return ObjectShape(
-            first.rules + tuple(rules for rules in second.rules if not any(rules is other for other in first.rules)),
+            rules,
             required,
             least,
             most,
@@ -93,9 +96,7 @@ class ObjectShape(NamedTuple):
             outside.append(ObjectShape(least=self.most + 1))
         for rules in self.rules:
             for name, goal in rules.properties.items():
-                outside.extend(
-                    ObjectShape((KeyRules({name: other}),), required=(name,)) for other in negations(goal)
-                )
+                outside.extend(ObjectShape((KeyRules({name: other}),), required=(name,)) for other in negations(goal))
             if any(goal != ANYTHING for _, goal in rules.patterns):
                 raise NotExpressible("the opposite of patternProperties")
             if rules.other == NOTHING:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .shapes import Oracle
 
-# ("pattern" or "format", its text): something regular that a string is asked for.
-Atom = tuple[str, str]
+# Something regular that a string is asked for: ("pattern" or "format", its text), or ("union", shapes) for being in one of them.
+Atom = tuple[str, Any]
+
+# Products of unions are multiplied out up to this size; past it the unions are kept as atoms.
+_MAX_PRODUCT = 4
 
 
 class StringShape(NamedTuple):
@@ -68,12 +71,23 @@ class StringShape(NamedTuple):
             outside.append(StringShape(constants=self.excluded))
         return outside
 
+    def admits(self, text: str, oracle: Oracle) -> bool:
+        """Whether `text` is in it."""
+        if self.constants is not None:
+            if text not in self.constants:
+                return False
+        elif (
+            len(text) < self.min_length
+            or (self.max_length is not None and len(text) > self.max_length)
+            or text in self.excluded
+        ):
+            return False
+        return all(oracle.matches(atom, text) is holds for atom, holds in self.atoms)
+
     def is_empty(self, oracle: Oracle) -> bool:
         """Whether no string is in it."""
         if self.constants is not None:
-            return not any(
-                all(oracle.matches(atom, text) is holds for atom, holds in self.atoms) for text in self.constants
-            )
+            return not any(self.admits(text, oracle) for text in self.constants)
         return bool(self.atoms) and oracle.no_strings(self)
 
     @staticmethod
@@ -89,3 +103,24 @@ class StringShape(NamedTuple):
             else:
                 constants.update(dict.fromkeys(shape.constants))
         return (*others, StringShape(constants=tuple(constants))) if constants else shapes
+
+
+Union = tuple[StringShape, ...]
+
+
+def meet_unions(first: Union, second: Union) -> Union:
+    """Strings in both unions. Unlike parts of arrays and objects, strings are regular: nothing needs to be multiplied out."""
+    listed = any(len(union) == 1 and union[0].constants is not None for union in (first, second))
+    if listed or len(first) * len(second) <= _MAX_PRODUCT or 1 in (len(first), len(second)):
+        both = (StringShape.meet(one, other) for one in first for other in second)
+        return tuple(dict.fromkeys(shape for shape in both if shape is not None))
+    return (StringShape(atoms=((("union", first), True), (("union", second), True))),)
+
+
+def complement_union(union: Union) -> Union:
+    """Every other string."""
+    if not union:
+        return (StringShape(),)
+    if len(union) == 1:
+        return tuple(union[0].complement())
+    return (StringShape(atoms=((("union", union), False),)),)

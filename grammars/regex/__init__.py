@@ -1,16 +1,29 @@
-"""Regular expressions: text to syntax tree (`parse`), syntax tree to grammar nodes (`lower_pattern`), and the grammar of a whole text.
+"""Regular expressions: text to syntax tree (`parse`), syntax tree to grammar nodes (`lower_pattern`), and the grammar
+of a whole text.
 
-Read `parser.py` first, then `lowering.py`; `contexts.py` holds the exact treatment of anchors and word boundaries.
+Read `parser.py` first, then `lowering.py`; `contexts.py` holds the exact treatment of anchors, word boundaries and
+one-character look-around, `preference.py` what a backtracking matcher would find first.
 """
 
 from __future__ import annotations
 
 from ..builder import UTF8, Builder
+from ..grammar import Grammar
 from .lowering import lower_pattern, refuse_assertions
 from .nodes import Node
-from .parser import literal_text, parse
+from .parser import parse
+from .preference import lower_preferred
 
-__all__ = ["Node", "literal_text", "lower", "lower_pattern", "parse", "refuse_assertions", "regex"]
+__all__ = ["Node", "lower", "lower_pattern", "lower_preferred", "parse", "refuse_assertions", "regex"]
+
+
+def regex(pattern: str) -> Grammar:
+    """The grammar of all texts that `re.fullmatch(pattern, text)` matches, exactly.
+
+    Raises GrammarError with line, column and the offending text; look-around, back-references, conditional groups,
+    atomic groups and possessive quantifiers are refused by name.
+    """
+    return Grammar("regex", pattern)
 
 
 def lower(builder: Builder, source: str) -> int:

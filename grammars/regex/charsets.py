@@ -1,7 +1,7 @@
 """Sets of characters as sorted ranges of code points: set algebra, the classes of `re` and ECMA-262, and case folding.
 
-The classes of Python's `re` (Unicode \\d, \\w, \\s and what IGNORECASE matches) are read off `re` itself, so they agree with it by
-construction, whatever the version of Python.
+The classes of Python's `re` (Unicode \\d, \\w, \\s and what IGNORECASE matches) are read off `re` itself, so they
+agree with it by construction, whatever the version of Python.
 """
 
 from __future__ import annotations
@@ -56,6 +56,16 @@ def intersection(left: Ranges, right: Ranges) -> Ranges:
     return tuple(common)
 
 
+def partition(alphabet: Ranges, sets: Iterable[Ranges]) -> list[Ranges]:
+    """The coarsest cells of `alphabet` such that each of `sets` is a union of cells (as far as it lies in the
+    alphabet)."""
+    cells = [alphabet]
+    for members in sorted(set(sets)):
+        outside = negate(members)
+        cells = [part for cell in cells for part in (intersection(cell, members), intersection(cell, outside)) if part]
+    return cells
+
+
 def single(code: int) -> Ranges:
     return ((code, code),)
 
@@ -66,8 +76,8 @@ ASCII_WORD: Ranges = ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A))
 ASCII_SPACE: Ranges = ((0x09, 0x0D), (0x20, 0x20))
 # ECMA-262: WhiteSpace and LineTerminator.
 ECMA_SPACE: Ranges = normalise(
-    [(0x09, 0x0D), (0x20, 0x20), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029)]
-    + [(0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF)]
+    [(code, code) for code in (0x20, 0xA0, 0x1680, 0x202F, 0x205F, 0x3000, 0xFEFF)]
+    + [(0x09, 0x0D), (0x2000, 0x200A), (0x2028, 0x2029)]
 )
 ECMA_NEWLINES: Ranges = ((10, 10), (13, 13), (0x2028, 0x2029))
 
@@ -122,12 +132,12 @@ def ignore_case(plain: Ranges, source: str, ascii_only: bool) -> Ranges:
 
 
 _CATEGORY_NAMES = """
-C Other|Cc Control cntrl|Cf Format|Cn Unassigned|Co Private_Use|Cs Surrogate|L Letter|LC Cased_Letter|Ll Lowercase_Letter
-Lm Modifier_Letter|Lo Other_Letter|Lt Titlecase_Letter|Lu Uppercase_Letter|M Mark Combining_Mark|Mc Spacing_Mark|Me Enclosing_Mark
-Mn Nonspacing_Mark|N Number|Nd Decimal_Number digit|Nl Letter_Number|No Other_Number|P Punctuation punct|Pc Connector_Punctuation
-Pd Dash_Punctuation|Pe Close_Punctuation|Pf Final_Punctuation|Pi Initial_Punctuation|Po Other_Punctuation|Ps Open_Punctuation
-S Symbol|Sc Currency_Symbol|Sk Modifier_Symbol|Sm Math_Symbol|So Other_Symbol|Z Separator|Zl Line_Separator
-Zp Paragraph_Separator|Zs Space_Separator
+C Other|Cc Control cntrl|Cf Format|Cn Unassigned|Co Private_Use|Cs Surrogate|L Letter|LC Cased_Letter
+Ll Lowercase_Letter|Lm Modifier_Letter|Lo Other_Letter|Lt Titlecase_Letter|Lu Uppercase_Letter|M Mark Combining_Mark
+Mc Spacing_Mark|Me Enclosing_Mark|Mn Nonspacing_Mark|N Number|Nd Decimal_Number digit|Nl Letter_Number|No Other_Number
+P Punctuation punct|Pc Connector_Punctuation|Pd Dash_Punctuation|Pe Close_Punctuation|Pf Final_Punctuation
+Pi Initial_Punctuation|Po Other_Punctuation|Ps Open_Punctuation|S Symbol|Sc Currency_Symbol|Sk Modifier_Symbol
+Sm Math_Symbol|So Other_Symbol|Z Separator|Zl Line_Separator|Zp Paragraph_Separator|Zs Space_Separator
 """
 _CATEGORIES = {
     name: entry.split()[0] for entry in _CATEGORY_NAMES.replace("\n", "|").split("|") if entry for name in entry.split()
@@ -148,7 +158,8 @@ def _general_categories() -> dict[str, Ranges]:
 
 @functools.cache
 def unicode_property(name: str) -> Ranges | None:
-    """The members of ECMA-262's `\\p{name}` for general categories, Any, ASCII and Assigned; None for any other property."""
+    """The members of ECMA-262's `\\p{name}` for general categories, Any, ASCII and Assigned; None for any other
+    property."""
     if name == "Any":
         return EVERYTHING
     if name == "ASCII":

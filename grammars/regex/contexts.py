@@ -1,10 +1,11 @@
 """Exact lowering of anchors and word boundaries: what a node matches depends on the characters around it.
 
-The alphabet is cut into cells, the coarsest partition on which every assertion in the pattern is constant. A context is (left, right):
-the cell of the character before a text, or EDGE at the start; and the cell of the character after it, EDGE at the end, or LAST_NEWLINE
-where exactly one more newline follows (Python's `$` looks two characters ahead). The words of a node in a context are kept apart by
-the cells they begin and end with, which are the contexts of their neighbours. Sizes are polynomial in the pattern: with `c` cells a
-node has at most (c+1)(c+2) contexts; without word boundaries and multi-line anchors c is 1 or 2.
+The alphabet is cut into cells, the coarsest partition on which every assertion in the pattern is constant. A context
+is (left, right): the cell of the character before a text, or EDGE at the start; and the cell of the character after
+it, EDGE at the end, or LAST_NEWLINE where exactly one more newline follows (Python's `$` looks two characters ahead).
+The words of a node in a context are kept apart by the cells they begin and end with, which are the contexts of their
+neighbours. Sizes are polynomial in the pattern: with `c` cells a node has at most (c+1)(c+2) contexts; without word
+boundaries and multi-line anchors c is 1 or 2.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final
 
 from ..builder import Builder
 from ..errors import GrammarError
-from .charsets import NEWLINE, Ranges, intersection, negate
+from .charsets import NEWLINE, Ranges, intersection, partition
 from .nodes import Alternatives, Assertion, Chars, Node, Repeat, assertions
 from .nodes import Sequence as SequenceNode
 
@@ -23,13 +24,15 @@ EDGE: Final = -1
 LAST_NEWLINE: Final = -2
 MAX_UNROLLED: Final = 50
 
-# (first cell, last cell) of a word that is not empty; the word "\n" alone begins with LAST_NEWLINE where that is a context.
+# (first cell, last cell) of a word that is not empty; the word "\n" alone begins with LAST_NEWLINE where that is a
+# context.
 Kind = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Words:
-    """What a node matches in a context: is the empty word among it, the other words by kind, and all in one node if known."""
+    """What a node matches in a context: is the empty word among it, the other words by kind, and all in one node if
+    known."""
 
     empty: bool
     by_kind: dict[Kind, int]
@@ -40,13 +43,18 @@ class ContextLowering:
     """Lowers trees that hold `found` assertions; `plain` lowers those that hold none."""
 
     def __init__(
-        self, builder: Builder, codec: int, alphabet: Ranges, found: Iterable[Assertion], plain: Callable[[Builder, Node, int], int]
+        self,
+        builder: Builder,
+        codec: int,
+        alphabet: Ranges,
+        found: Iterable[Assertion],
+        plain: Callable[[Builder, Node, int], int],
     ) -> None:
         self._builder, self._codec, self._lower_plain = builder, codec, plain
         found = list(found)
         self._looks_two_ahead = any(a.kind == "final" for a in found)
         sets = {a.chars for a in found if a.chars} | ({NEWLINE} if self._looks_two_ahead else set())
-        self._cells = _partition(alphabet, sets)
+        self._cells = partition(alphabet, sets)
         self._members = [{s for s in sets if intersection(cell, s)} for cell in self._cells]
         self._newline_cell = self._cells.index(NEWLINE) if self._looks_two_ahead else EDGE
         self._rights = [*range(len(self._cells)), EDGE] + ([LAST_NEWLINE] if self._looks_two_ahead else [])
@@ -108,6 +116,10 @@ class ContextLowering:
                 return right == EDGE or inside(right)
             case "boundary":
                 return inside(left) != inside(right)
+            case "ahead" | "not_ahead":
+                return inside(right) == (assertion.kind == "ahead")
+            case "behind" | "not_behind":
+                return inside(left) == (assertion.kind == "behind")
         if left == right == EDGE:
             return assertion.on_empty
         return inside(left) == inside(right)
@@ -117,15 +129,23 @@ class ContextLowering:
         for part in parts:
             for kind, node in part.by_kind.items():
                 by_kind.setdefault(kind, []).append(node)
-        whole = self._builder.alt([p.whole for p in parts if p.whole is not None]) if all(p.whole is not None for p in parts) else None
-        return Words(any(p.empty for p in parts), {kind: self._builder.alt(nodes) for kind, nodes in by_kind.items()}, whole)
+        whole = (
+            self._builder.alt([p.whole for p in parts if p.whole is not None])
+            if all(p.whole is not None for p in parts)
+            else None
+        )
+        return Words(
+            any(p.empty for p in parts), {kind: self._builder.alt(nodes) for kind, nodes in by_kind.items()}, whole
+        )
 
     def _plain_words(self, node: Node) -> Words:
         """The words of a node without assertions, which are the same in every context."""
         whole = self._lower_plain(self._builder, node, self._codec)
         empty = _nullable(node)
         if len(self._cells) == 1:
-            proper = whole if not empty else self._lower_plain(self._builder, self._made(_without_empty(node)), self._codec)
+            proper = (
+                whole if not empty else self._lower_plain(self._builder, self._made(_without_empty(node)), self._codec)
+            )
             return Words(empty, {} if self._builder.is_nothing(proper) else {(0, 0): proper}, whole)
         builder = self._builder
         cells = [builder.chars(cell, self._codec) for cell in self._cells]
@@ -176,7 +196,8 @@ class ContextLowering:
         for (first, last), node in after_nothing.by_kind.items():
             if self._words(head, left, self._right_of(first, right)).empty:
                 by_kind.setdefault((first, last), []).append(node)
-        # Both parts hold characters: the end of the one is the left context of the other, whose beginning is the right context of the one.
+        # Both parts hold characters: the end of the one is the left context of the other, whose beginning is the right
+        # context of the one.
         followers: dict[tuple[int, int, int], list[int]] = {}
         for middle in range(len(self._cells)):
             for (first, last), node in self._words(tail, middle, right).by_kind.items():
@@ -194,12 +215,13 @@ class ContextLowering:
         return Words(empty, joined)
 
     def _repeat(self, node: Repeat, left: int, right: int) -> Words:
-        """A repetition whose item holds assertions: bounded parts are unrolled, the unbounded one is closed over the contexts."""
+        """A repetition whose item holds assertions: bounded parts are unrolled, the unbounded one is closed over the
+        contexts."""
         if max(node.least, node.most) > MAX_UNROLLED:
             raise GrammarError(
-                f"regular expression: an anchor or word boundary inside of a group that is repeated more than {MAX_UNROLLED} times "
-                "is not supported",
-                hint="Move the anchor out of the repetition.",
+                "regular expression: an anchor, word boundary or look-around inside of a group that is repeated more "
+                f"than {MAX_UNROLLED} times is not supported",
+                hint="Move it out of the repetition.",
             )
         if (node.least, node.most) == (0, -1):
             return self._closure(node.item, left, right)
@@ -214,7 +236,8 @@ class ContextLowering:
         return self._words(self._suffixes[id(node)][0], left, right)
 
     def _closure(self, item: Node, left: int, right: int) -> Words:
-        """`item*`: the first round is in the context of its own, the others walk the graph of (left cell, right context) pairs."""
+        """`item*`: the first round is in the context of its own, the others walk the graph of (left cell, right
+        context) pairs."""
         builder = self._builder
         paths = self._paths(item)
         by_kind: dict[Kind, list[int]] = {}
@@ -253,13 +276,6 @@ class ContextLowering:
                         paths[state][target] = step if old is None else builder.alt([old, step])
         self._closures[id(item)] = paths
         return paths
-
-
-def _partition(alphabet: Ranges, sets: Iterable[Ranges]) -> list[Ranges]:
-    cells = [alphabet]
-    for members in sorted(sets):
-        cells = [part for cell in cells for part in (intersection(cell, members), intersection(cell, negate(members))) if part]
-    return cells
 
 
 def _nullable(node: Node) -> bool:

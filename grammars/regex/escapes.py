@@ -37,7 +37,11 @@ def escape(cursor: Cursor, flags: Iterable[str], in_class: bool) -> tuple[Ranges
         raise cursor.error("the pattern ends in a lone backslash", start)
     if letter in "dDwWsS":
         return category(letter, "a" in flags, cursor.ecma), None
-    code = _ecma_escape(cursor, letter, start, in_class) if cursor.ecma else _python_escape(cursor, letter, start, in_class)
+    code = (
+        _ecma_escape(cursor, letter, start, in_class)
+        if cursor.ecma
+        else _python_escape(cursor, letter, start, in_class)
+    )
     if isinstance(code, int):
         return single(code), code
     return code, None
@@ -141,7 +145,9 @@ def _property(cursor: Cursor, letter: str, start: int) -> Ranges:
     name = cursor.until("}", start, f"\\{letter}{{...}}")
     members = unicode_property(name)
     if members is None:
-        hint = "General categories (such as Lu or Letter), Any, ASCII and Assigned are supported; write others as ranges."
+        hint = (
+            "General categories (such as Lu or Letter), Any, ASCII and Assigned are supported; write others as ranges."
+        )
         raise cursor.unsupported(f"the Unicode property {name!r}", start, hint)
     return members if letter == "p" else negate(members)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 
 from ..builder import BYTES, Builder
 from ..errors import GrammarError
@@ -19,9 +19,9 @@ def universe(codec: int) -> Ranges:
 def lower_pattern(builder: Builder, ast: Node, codec: int, search: bool = False) -> int:
     """The grammar node of all texts that match `ast`, spelled by `codec`.
 
-    With `search` False the whole text must match (`re.fullmatch`), with True the pattern must occur somewhere in it (`re.search`, JSON
-    Schema's `pattern`); anchors and word boundaries are exact in both. Raises GrammarError where assertions stand inside of large
-    bounded repetitions or nest too deeply.
+    With `search` False the whole text must match (`re.fullmatch`), with True the pattern must occur somewhere in it
+    (`re.search`, JSON Schema's `pattern`); anchors and word boundaries are exact in both. Raises GrammarError where
+    assertions stand inside of large bounded repetitions or nest too deeply.
     """
     if search:
         anything = Repeat(Chars(universe(codec)), 0, -1)
@@ -57,17 +57,15 @@ def _lower_one(builder: Builder, node: Node, codec: int, lowered: dict[int, int]
     raise TypeError(node)
 
 
-def refuse_assertions(ast: Node, where: str) -> None:
-    """Raise GrammarError if `ast` has anchors or word boundaries: inside of a grammar they have no text of their own to refer to."""
-    for kind in _kinds(ast):
-        raise GrammarError(
-            f"{_NAMES[kind]} is not supported in {where}",
-            hint="A terminal is matched in the middle of a text; leave anchors and word boundaries out.",
-        )
-
-
-def _kinds(ast: Node) -> Iterator[str]:
-    return (assertion.kind for assertion in assertions(ast))
+def refuse_assertions(ast: Node, where: str, allowed: Collection[str] = ()) -> None:
+    """Raise GrammarError if `ast` has assertions other than the `allowed` kinds: inside of a grammar they look beyond
+    their own text."""
+    for assertion in assertions(ast):
+        if assertion.kind not in allowed:
+            raise GrammarError(
+                f"{_NAMES[assertion.kind]} is not supported in {where}",
+                hint="It is matched in the middle of a text: leave anchors, word boundaries and look-around out.",
+            )
 
 
 _NAMES = {
@@ -78,4 +76,8 @@ _NAMES = {
     "line_end": "the anchor $",
     "boundary": "the word boundary \\b",
     "not_boundary": "the word boundary \\B",
+    "ahead": "a lookahead",
+    "not_ahead": "a negative lookahead",
+    "behind": "a lookbehind",
+    "not_behind": "a negative lookbehind",
 }

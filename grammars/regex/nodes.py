@@ -8,7 +8,19 @@ from typing import Literal
 
 from .charsets import Ranges
 
-AssertionKind = Literal["start", "end", "final", "line_start", "line_end", "boundary", "not_boundary"]
+AssertionKind = Literal[
+    "start",
+    "end",
+    "final",
+    "line_start",
+    "line_end",
+    "boundary",
+    "not_boundary",
+    "ahead",
+    "not_ahead",
+    "behind",
+    "not_behind",
+]
 
 
 # Compared by identity: trees may be deep, and a recursive == or hash would overflow the stack.
@@ -35,20 +47,24 @@ class Alternatives:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repeat:
-    """`least` to `most` times the item; `most` = -1: without end."""
+    """`least` to `most` times the item; `most` = -1: without end. `lazy` prefers few (no matter to the set of matching
+    texts)."""
 
     item: Node
     least: int
     most: int
+    lazy: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assertion:
     """A condition on what stands before and after a place in the text.
 
-    start: nothing stands before. end: nothing follows. final: nothing or a last newline follows. line_start, line_end: as start and
-    end, or next to one of `chars`, the newlines. boundary, not_boundary: one / none or both of the neighbours are in `chars`, the
-    word characters. `on_empty` says whether not_boundary holds in an empty text (it depends on the version of Python).
+    start: nothing stands before. end: nothing follows. final: nothing or a last newline follows. line_start, line_end:
+    as start and end, or next to one of `chars`, the newlines. boundary, not_boundary: one / none or both of the
+    neighbours are in `chars`, the word characters. ahead, behind: one of `chars` is the next, the last character;
+    not_ahead, not_behind: it is not. `on_empty` says whether not_boundary holds in an empty text (it depends on the
+    version of Python).
     """
 
     kind: AssertionKind

@@ -1,7 +1,7 @@
 """Regular expression text to syntax tree, for Python's `re` and for ECMA-262 (the patterns of JSON Schema).
 
-One loop with an explicit stack of open groups: nesting costs no recursion. Whatever `re` itself refuses is refused with its message;
-what a finite automaton without look-around cannot do is refused by name.
+One loop with an explicit stack of open groups: nesting costs no recursion. Whatever `re` itself refuses is refused
+with its message; what a finite automaton without look-around cannot do is refused by name.
 """
 
 from __future__ import annotations
@@ -10,26 +10,25 @@ import functools
 import re
 import sys
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from ..errors import GrammarError
-from .charsets import ASCII_WORD, ECMA_NEWLINES, EVERYTHING, NEWLINE, category, negate
+from .charsets import ASCII_WORD, ECMA_NEWLINES, EVERYTHING, NEWLINE, category, negate, normalise
 from .cursor import Cursor
 from .escapes import DIGITS, character_class, escape, literal
-from .nodes import EMPTY, Alternatives, Assertion, Chars, Node, Repeat, Sequence
+from .nodes import EMPTY, Alternatives, Assertion, AssertionKind, Chars, Node, Repeat, Sequence
 
 Dialect = Literal["python", "ecma"]
 
 MAX_NESTING: Final = 200
 MAX_REPEAT: Final = 2**31 - 2
 
-_LOOKAROUND = {
-    "?=": "a lookahead (?=...)",
-    "?!": "a negative lookahead (?!...)",
-    "?<=": "a lookbehind (?<=...)",
-    "?<!": "a negative lookbehind (?<!...)",
+_LOOKAROUND: Final[dict[str, tuple[AssertionKind, str]]] = {
+    "?=": ("ahead", "a lookahead (?=...)"),
+    "?!": ("not_ahead", "a negative lookahead (?!...)"),
+    "?<=": ("behind", "a lookbehind (?<=...)"),
+    "?<!": ("not_behind", "a negative lookbehind (?<!...)"),
 }
 _REFUSED_GROUPS = {
     "?>": "an atomic group (?>...)",
@@ -44,6 +43,7 @@ class _Group:
 
     start: int
     flags: frozenset[str]
+    look: str = ""  # "?=" and so on, for a look-around
     branches: list[Node] = field(default_factory=list)
     items: list[Node] = field(default_factory=list)
     repeatable: bool = False
@@ -53,7 +53,9 @@ class _Group:
         self.repeatable = repeatable
 
     def end_branch(self) -> None:
-        self.branches.append(self.items[0] if len(self.items) == 1 else Sequence(tuple(self.items)) if self.items else EMPTY)
+        self.branches.append(
+            self.items[0] if len(self.items) == 1 else Sequence(tuple(self.items)) if self.items else EMPTY
+        )
         self.items, self.repeatable = [], False
 
     def close(self) -> Node:
@@ -64,17 +66,20 @@ class _Group:
 def parse(pattern: str, dialect: Dialect = "python", flags: str = "") -> Node:
     """Parse a regular expression.
 
-    `dialect` "python" is `re` (Unicode classes, IGNORECASE as `re` does it), "ecma" is ECMA-262 with the u flag, plus the web's leniency
-    for escaped punctuation and literal braces. `flags` are letters in force from the start, as in `(?flags)`; "ecma" knows m and s.
-    Raises GrammarError with line, column and the offending text: syntax errors, look-around, back-references, conditional, atomic and
-    possessive constructs, unknown Unicode properties, more than 200 nested groups.
+    `dialect` "python" is `re` (Unicode classes, IGNORECASE as `re` does it), "ecma" is ECMA-262 with the u flag, plus
+    the web's leniency for escaped punctuation and literal braces. `flags` are letters in force from the start, as in
+    `(?flags)`; "ecma" knows m and s. Raises GrammarError with line, column and the offending text: syntax errors,
+    look-around, back-references, conditional, atomic and possessive constructs, unknown Unicode properties, more than
+    200 nested groups.
     """
     if not isinstance(pattern, str):
         raise GrammarError(f"a regular expression must be a string, not {type(pattern).__name__}", text=repr(pattern))
     ecma = dialect == "ecma"
     unknown = set(flags) - set("ms" if ecma else "imsxau")
     if unknown:
-        raise GrammarError(f"regular expression: unknown flags {''.join(sorted(unknown))!r} for the {dialect} dialect", text=flags)
+        raise GrammarError(
+            f"regular expression: unknown flags {''.join(sorted(unknown))!r} for the {dialect} dialect", text=flags
+        )
     return _parse(pattern, ecma, "".join(sorted(flags)))
 
 
@@ -96,7 +101,10 @@ def _confirm_with_re(pattern: str, flags: str) -> None:
     except re.error as error:
         at = error.pos or 0
         raise GrammarError(
-            f"regular expression: {error.msg}", line=error.lineno, column=error.colno, text=pattern[at : at + 40] or pattern
+            f"regular expression: {error.msg}",
+            line=error.lineno,
+            column=error.colno,
+            text=pattern[at : at + 40] or pattern,
         ) from None
     except (OverflowError, RecursionError, ValueError) as error:
         raise GrammarError(f"regular expression: {error}", text=pattern) from None
@@ -139,22 +147,22 @@ class _Parser:
         cursor, flags = self.cursor, self.stack[-1].flags
         start = cursor.at
         cursor.take()
-        if cursor.peek() == "?":
+        look = next((opening for opening in _LOOKAROUND if cursor.match(opening)), "")
+        if not look and cursor.peek() == "?":
             scoped = self._special(start, flags)
             if scoped is None:
                 return
             flags = scoped
         if len(self.stack) > MAX_NESTING:
             raise cursor.error(f"more than {MAX_NESTING} nested groups", start)
-        self.stack.append(_Group(start, flags))
+        self.stack.append(_Group(start, flags, look))
 
     def _special(self, start: int, flags: frozenset[str]) -> frozenset[str] | None:
         """What follows `(?`: the flags inside of the group, or None where no group begins."""
         cursor = self.cursor
-        for names in (_LOOKAROUND, _REFUSED_GROUPS):
-            for opening, name in names.items():
-                if cursor.match(opening):
-                    raise cursor.unsupported(name, start)
+        for opening, name in _REFUSED_GROUPS.items():
+            if cursor.match(opening):
+                raise cursor.unsupported(name, start)
         cursor.take()
         if cursor.match(":"):
             return flags
@@ -200,8 +208,19 @@ class _Parser:
         cursor.take()
         if len(self.stack) == 1:
             raise cursor.error("this ')' closes no group", start)
-        node = self.stack.pop().close()
-        self.stack[-1].add(node, repeatable=True)
+        group = self.stack.pop()
+        node = group.close()
+        self.stack[-1].add(self._look_around(group, node) if group.look else node, repeatable=True)
+
+    def _look_around(self, group: _Group, node: Node) -> Assertion:
+        """Look-around for one character; anything longer is refused."""
+        kind, name = _LOOKAROUND[group.look]
+        branches = node.items if isinstance(node, Alternatives) else (node,)
+        ranges = [branch.ranges for branch in branches if isinstance(branch, Chars)]
+        if len(ranges) != len(branches):
+            hint = "Look-around is supported for one character, as in (?![a-z]); rewrite the pattern without it."
+            raise self.cursor.unsupported(name, group.start, hint)
+        return Assertion(kind, normalise(r for members in ranges for r in members))
 
     def _quantify(self, group: _Group) -> bool:
         """Apply the quantifier the cursor is on to the last item; False if it is a literal brace."""
@@ -223,7 +242,7 @@ class _Parser:
         if not group.repeatable:
             what = "an anchor" if isinstance(group.items[-1], Assertion) else "a repetition"
             raise cursor.error(f"{what} cannot be repeated; put it into a group", start)
-        group.add(Repeat(group.items.pop(), least, most), repeatable=False)
+        group.add(Repeat(group.items.pop(), least, most, lazy), repeatable=False)
         return True
 
     def _bounds(self, start: int) -> tuple[int, int] | None:
@@ -285,9 +304,3 @@ class _Parser:
             on_empty = ecma or re.search(r"\B", "") is not None
             return Assertion("not_boundary" if negated else "boundary", word, on_empty)
         return None
-
-
-def literal_text(text: str, flags: Iterable[str] = ()) -> Node:
-    """The tree of a plain string, letter by letter; the flag `i` ignores case as `re` does."""
-    folded = frozenset(flags)
-    return Sequence(tuple(Chars(literal(ord(c), folded)) for c in text))

@@ -1,0 +1,81 @@
+# From a bare Debian with Python 3.11, g++ and make: `make demo` and `make test` do everything.
+PYTHON ?= python3
+ACCELERATOR ?= cpu
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN := OMP_WAIT_POLICY=passive $(BIN)/python
+CPP_SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
+PYTHON_SOURCES := engine grammars agents bench tests requirements
+
+.PHONY: help setup demo test test-cpp test-slow lint format lock sanitize bench-overhead clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: $(VENV)/.installed  ## virtual environment, locked dependencies, extension
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "tamis needs Python 3.11 or newer; name one with: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "No virtual environment: on Debian, apt-get install python3-venv, then run make again."; exit 1; }
+	@touch $@
+
+$(VENV)/.locked: $(VENV)/.created requirements/$(ACCELERATOR).lock
+	@echo "Installing the locked packages (about 1 GB, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/$(ACCELERATOR).lock || \
+	  { echo "A download failed: check the network or the package index (PIP_INDEX_URL), then run make again;"; \
+	    echo "what was downloaded is kept.  If torch came as a CUDA build, see 'Installing' in README.md."; exit 1; }
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.locked pyproject.toml $(CPP_SOURCES)
+	@echo "Building the extension ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable . || \
+	  { echo "The extension did not build: it needs a C++20 compiler and the Python headers"; \
+	    echo "(on Debian, apt-get install g++ python3-dev), then run make again."; exit 1; }
+	@touch $@
+
+demo: setup  ## sample JSON under a schema from SmolLM2-135M, with importance weights
+	$(RUN) -m tamis.engine.cli generate --chat --schema docs/examples/recipe.schema.json --particles 8 --seed 1 \
+	  --max-tokens 200 "Write a short recipe for pancakes as JSON."
+
+test: setup test-cpp  ## every test that belongs to a change
+	$(RUN) -m pytest -m "not slow"
+
+test-cpp: setup
+	@$(BIN)/cmake -S cpp -B build/cpp-tests -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_BUILD_TYPE=Release \
+	  -DTAMIS_PYTHON=OFF -DTAMIS_CPP_TESTS=ON > /dev/null && $(BIN)/cmake --build build/cpp-tests > /dev/null && \
+	  $(BIN)/ctest --test-dir build/cpp-tests --output-on-failure
+
+test-slow: setup  ## the minutes-long suites
+	$(RUN) -m pytest -m slow
+
+sanitize: setup  ## the C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(BIN)/cmake -S cpp -B build/sanitize -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_BUILD_TYPE=Debug \
+	  -DTAMIS_PYTHON=OFF -DTAMIS_CPP_TESTS=ON -DTAMIS_SANITIZE=ON > /dev/null
+	$(BIN)/cmake --build build/sanitize > /dev/null
+	$(BIN)/ctest --test-dir build/sanitize --output-on-failure
+
+$(VENV)/.linters: $(VENV)/.installed requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/dev.lock
+	@touch $@
+
+lint: $(VENV)/.linters  ## ruff, mypy, clang-format
+	$(BIN)/ruff check $(PYTHON_SOURCES)
+	$(BIN)/ruff format --check $(PYTHON_SOURCES)
+	$(BIN)/clang-format --dry-run --Werror $(filter %.cpp %.hpp,$(CPP_SOURCES))
+	$(BIN)/mypy
+
+format: $(VENV)/.linters  ## rewrite the sources as the linters want them
+	$(BIN)/ruff check --fix-only $(PYTHON_SOURCES)
+	$(BIN)/ruff format $(PYTHON_SOURCES)
+	$(BIN)/clang-format -i $(filter %.cpp %.hpp,$(CPP_SOURCES))
+
+lock: setup  ## resolve requirements/*.in into lock files
+	$(BIN)/python requirements/lock.py
+
+bench-overhead: setup  ## decode speed with AWRS and SMC against the same engine unconstrained; check and memory costs
+	GOMP_SPINCOUNT=10000 $(BIN)/python -m pytest bench/core --benchmark-only --benchmark-columns=median,iqr,rounds -s -p no:cacheprovider
+
+clean:  ## remove what make made, the virtual environment included
+	rm -rf build $(VENV)

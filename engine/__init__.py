@@ -1,0 +1,37 @@
+"""Sampling under constraints: a prompt and a grammar go in, weighted samples and their evidence come out.
+
+    generate.py   generate(): one call, engine kept for the next
+    engine.py     Engine: a model on vLLM in this process, batches of prompts
+    awrs.py       one step: logits and constraint states in, tokens and weight increments out
+    smc.py        evidence, effective sample size, resampling
+    predicate.py  predicate(): constraints written in Python
+    vllm/         the three parts inside vLLM: processor, worker, scheduler
+    result.py     Result, Sample, Statistics
+
+Open `generate.py` first, then `vllm/scheduler.py`.  What is imported here stays light: torch, numba and vLLM are loaded with
+the first `Engine`.
+"""
+
+from __future__ import annotations
+
+from .engine import Engine, Progress
+from .errors import GenerationError, InputError, ModelNotFoundError, TamisError, UnsupportedVllmError
+from .generate import generate
+from .predicate import PredicateError, predicate
+from .result import Result, Sample, Statistics
+
+__all__ = [
+    "Engine",
+    "GenerationError",
+    "InputError",
+    "ModelNotFoundError",
+    "PredicateError",
+    "Progress",
+    "Result",
+    "Sample",
+    "Statistics",
+    "TamisError",
+    "UnsupportedVllmError",
+    "generate",
+    "predicate",
+]

@@ -1,0 +1,415 @@
+"""`Engine`: a model on vLLM, in this process, and `generate` for batches of prompts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, overload
+
+from .errors import InputError, TamisError
+from .models import DEFAULT_MODEL, resolve_model
+from .result import Result
+from .vllm.environment import engine_options, require_vllm, vllm_environment
+
+Message = Mapping[str, str]
+Prompt = str | Sequence[int] | Sequence[Message]
+
+# Special tokens by which models end a turn or a document.  Converted models often know only one of theirs.
+_STOP_TOKENS = (
+    *("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<|eom_id|>"),
+    *("<end_of_turn>", "</s>", "<eos>", "<|return|>"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a call of `Engine.generate` stands.
+
+    Attributes:
+        finished, total: prompts.
+        tokens: tokens drawn so far, over all particles.
+        seconds: since the call began.
+    """
+
+    finished: int
+    total: int
+    tokens: int
+    seconds: float
+
+
+class Engine:
+    """A language model served by vLLM in this process, with AWRS and SMC inside.
+
+    One engine per process and device is the normal case; it holds the model's weights and the KV cache until `close`.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        eos: Sequence[int] | None = None,
+        quiet: bool = True,
+        verify: bool = False,
+        **vllm_options: Any,
+    ) -> None:
+        """Load a model.
+
+        Args:
+            model: a known id (see `models.known_models`) or a folder in Hugging Face format.
+            eos: token ids that end a string.  By default those of tokenizer and generation config and the usual
+                end-of-turn and end-of-document tokens that the tokenizer has.
+            quiet: keep vLLM's log to errors, unless VLLM_LOGGING_LEVEL says otherwise.
+            verify: check at every step that worker and scheduler agree on each particle's tokens (for tests).
+            **vllm_options: any option of `vllm.LLM`, such as dtype, max_model_len, max_num_seqs or gpu_memory_utilization.
+
+        Raises:
+            ModelNotFoundError: neither a known id nor a model folder.
+            InputError: an option that tamis sets itself.
+            UnsupportedVllmError: vLLM is missing, or of a release that tamis does not know.
+        """
+        require_vllm()
+        folder = resolve_model(model)
+        self.model_path: Path = folder
+        with vllm_environment(quiet=quiet):
+            options = _merge(engine_options(verify=verify), {"use_tqdm_on_load": not quiet, **vllm_options})
+            # Before vLLM itself, so that an unknown release is refused by name.
+            from .vllm import compat
+
+            from vllm import LLM
+
+            self._llm: Any = LLM(model=str(folder), **options)
+        self._compat = compat
+        self._engine: Any = self._llm.llm_engine
+        self._scheduler: Any = self._engine.engine_core.engine_core.scheduler
+        self._closed = False
+        self._vocabulary: Any = None
+        self.eos: tuple[int, ...] = self._default_eos() if eos is None else tuple(eos)
+
+    # What the engine is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def tokenizer(self) -> Any:
+        """The model's tokenizer (Hugging Face), or None if vLLM was told to do without."""
+        return self._engine.input_processor.tokenizer
+
+    @property
+    def vocabulary(self) -> Any:
+        """The model's tokens as bytes, with this engine's EOS ids (`tamis.grammars.Vocabulary`)."""
+        if self._vocabulary is None:
+            from .vllm.processor import vocabulary_of
+
+            self._vocabulary = vocabulary_of(self.tokenizer, self.eos, self.vocabulary_size)
+        return self._vocabulary
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of logits in a row."""
+        return int(self._engine.model_config.get_vocab_size())
+
+    @property
+    def max_model_len(self) -> int:
+        """Longest sequence in tokens, prompt included."""
+        return int(self._engine.model_config.max_model_len)
+
+    @property
+    def max_particles(self) -> int:
+        """Most particles of one prompt: vLLM's max_num_seqs."""
+        return int(self._engine.vllm_config.scheduler_config.max_num_seqs)
+
+    # Generation -----------------------------------------------------------------------------------------------------------
+
+    @overload
+    def generate(self, prompts: str | Sequence[int] | Sequence[Message], grammar: Any = None, **options: Any) -> Result: ...
+
+    @overload
+    def generate(self, prompts: Sequence[Prompt], grammar: Any = None, **options: Any) -> list[Result]: ...
+
+    def generate(
+        self,
+        prompts: Any,
+        grammar: Any = None,
+        *,
+        particles: int = 1,
+        seed: int = 0,
+        max_tokens: int = 256,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        top_k: int = 0,
+        min_p: float = 0.0,
+        ess_threshold: float = 0.5,
+        resampling: str = "systematic",
+        estimator: str = "des_raj",
+        tail_checks: int | None = None,
+        eos: Sequence[int] | None = None,
+        progress: bool | Callable[[Progress], None] = False,
+    ) -> Result | list[Result]:
+        """Sample weighted strings that the grammar accepts, from the model's own distribution restricted to them.
+
+        Args:
+            prompts: one prompt or a list of them.  A str goes in raw, a list of ints as token ids, a list of
+                {"role", "content"} through the chat template.
+            grammar: a `Grammar`, a `predicate(...)`, `grammar & predicate(...)`, None (anything), or one per prompt.
+            particles: N, weighted samples per prompt.
+            seed: one seed reproduces a call, as far as the model's rows do (in bfloat16 they depend on the batch).
+            max_tokens: most tokens per particle, EOS included; the end of the model's context may come earlier.
+            temperature, top_p, top_k, min_p: define the target, row by row; temperature 0 is greedy, weights undefined.
+            ess_threshold: resample when the effective sample size falls below this share of N; 0 never does.
+            resampling: "multinomial", "stratified", "systematic" or "residual".
+            estimator: "des_raj", "recursive", "paper" or "geometric".
+            tail_checks: checks after the accepted token for "des_raj"; more of them lower the variance.
+            eos: token ids that end a string, instead of the engine's.
+            progress: True shows a bar; a function is called with a `Progress` after every step.
+
+        Returns:
+            A Result for one prompt, a list of them for a list of prompts.
+
+        Raises:
+            InputError: an argument cannot be used; nothing was generated.
+            GrammarError: a grammar does not compile; nothing was generated.
+            GenerationError, PredicateError: a request failed while it ran; the others of the call are given up.
+        """
+        if self._closed:
+            raise TamisError("this engine is closed")
+        from .vllm.constraints import check_compiles, describe, release
+        from .vllm.options import make_options
+        from .vllm.requests import check_max_tokens
+
+        check_max_tokens(max_tokens)
+        single, batch = _as_batch(prompts)
+        grammars = _per_prompt(grammar, len(batch))
+        encoded = [self._encode(prompt, position) for position, prompt in enumerate(batch)]
+        ends = self._eos(eos)
+        descriptions: list[dict[str, Any]] = []
+        described: dict[int, dict[str, Any]] = {}
+        try:
+            for item in grammars:
+                if id(item) not in described:
+                    described[id(item)] = describe(item)
+                    check_compiles(described[id(item)])
+                descriptions.append(described[id(item)])
+            requests = [
+                make_options(
+                    constraint=description,
+                    particles=particles,
+                    seed=seed,
+                    request=position,
+                    temperature=temperature,
+                    top_p=top_p,
+                    top_k=top_k,
+                    min_p=min_p,
+                    estimator=estimator,
+                    tail_checks=tail_checks,
+                    ess_threshold=ess_threshold,
+                    resampling=resampling,
+                    eos=ends,
+                )
+                for position, description in enumerate(descriptions)
+            ]
+            if particles > self.max_particles:
+                raise InputError(
+                    f"particles={particles} exceeds the engine's {self.max_particles} batch slots; build the engine with "
+                    f"max_num_seqs={particles} or more"
+                )
+            results = self._run(encoded, requests, max_tokens, progress)
+        finally:
+            for description in described.values():
+                release(description)
+        return results[0] if single else results
+
+    def _run(
+        self,
+        prompts: list[list[int]],
+        requests: Sequence[Any],
+        max_tokens: int,
+        progress: bool | Callable[[Progress], None],
+    ) -> list[Result]:
+        from .vllm.requests import params_of, read_answer
+
+        waiting: dict[str, int] = {}
+        results: list[Result | None] = [None] * len(prompts)
+        report = _reporter(progress)
+        started = time.monotonic()
+        tokens_before = self._scheduler.tokens_drawn
+        try:
+            for position, (prompt, options) in enumerate(zip(prompts, requests, strict=True)):
+                id_ = self._engine.add_request(
+                    f"tamis-{position}",
+                    self._compat.tokens_input(prompt),
+                    params_of(options, max_tokens, detokenize=False),
+                )
+                waiting[id_] = position
+            names = {f"tamis-{position}": id_ for id_, position in waiting.items()}
+            while waiting:
+                for output in self._engine.step():
+                    if output.finished:
+                        position = waiting.pop(names[output.request_id])
+                        results[position] = read_answer(output, self._decode)
+                if report is not None:
+                    report(
+                        Progress(
+                            finished=len(prompts) - len(waiting),
+                            total=len(prompts),
+                            tokens=self._scheduler.tokens_drawn - tokens_before,
+                            seconds=time.monotonic() - started,
+                        )
+                    )
+        finally:
+            if report is not None and hasattr(report, "close"):
+                report.close()
+            if waiting:
+                # Ctrl-C, or a request of this call failed: nothing may stay behind in the engine.
+                self._engine.abort_request(list(waiting), internal=True)
+            if self._scheduler.has_finished_requests():
+                # One empty step, so that the worker forgets the last requests, too.
+                self._engine.step()
+        return [result for result in results if result is not None]
+
+    # Text and tokens ------------------------------------------------------------------------------------------------------
+
+    def _encode(self, prompt: Any, position: int) -> list[int]:
+        """Token ids of one prompt; InputError if it is empty, malformed or too long."""
+        where = f"prompt {position}"
+        if isinstance(prompt, str):
+            ids = self._require_tokenizer(where)(prompt)["input_ids"] if prompt else []
+        elif _is_chat(prompt):
+            tokenizer = self._require_tokenizer(where)
+            if not getattr(tokenizer, "chat_template", None):
+                raise InputError(f"{where} is a list of messages, but the model has no chat template; pass a str")
+            text = tokenizer.apply_chat_template(list(prompt), add_generation_prompt=True, tokenize=False)
+            ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        elif _is_tokens(prompt):
+            ids = [int(token) for token in prompt]
+        else:
+            raise InputError(
+                f"{where} must be a str, a list of token ids or a list of {{'role', 'content'}} messages, got {prompt!r:.80}"
+            )
+        if not ids:
+            raise InputError(f"{where} is empty; a prompt needs at least one token")
+        size = self.vocabulary_size
+        for token in ids:
+            if not 0 <= token < size:
+                raise InputError(f"{where} holds token id {token}, outside the model's vocabulary of {size}")
+        if len(ids) >= self.max_model_len:
+            raise InputError(
+                f"{where} has {len(ids)} tokens, which leaves no room in the model's context of {self.max_model_len}; "
+                f"shorten it, or build the engine with a larger max_model_len"
+            )
+        return list(ids)
+
+    def _require_tokenizer(self, where: str) -> Any:
+        tokenizer = self.tokenizer
+        if tokenizer is None:
+            raise InputError(f"{where} is text, but the engine was built without a tokenizer; pass token ids")
+        return tokenizer
+
+    def _decode(self, tokens: Sequence[int]) -> str:
+        """Text of token ids, special tokens left out; without a tokenizer the ids themselves, separated by spaces."""
+        if self.tokenizer is None:
+            return " ".join(map(str, tokens))
+        vocabulary = self.vocabulary
+        return b"".join(vocabulary.token_bytes(token) or b"" for token in tokens).decode("utf-8", errors="replace")
+
+    def _eos(self, eos: Sequence[int] | None) -> tuple[int, ...]:
+        ends = self.eos if eos is None else tuple(eos)
+        if not ends:
+            raise InputError("no EOS token is known for this model; pass eos=[token id, ...]")
+        for token in ends:
+            if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < self.vocabulary_size:
+                raise InputError(f"eos holds {token!r}, which is no token id of the model's {self.vocabulary_size}")
+        return tuple(sorted(set(ends)))
+
+    def _default_eos(self) -> tuple[int, ...]:
+        ids: set[int] = set()
+        configured = self._engine.model_config.try_get_generation_config().get("eos_token_id")
+        if configured is not None:
+            ids.update([configured] if isinstance(configured, int) else configured)
+        tokenizer = self.tokenizer
+        if tokenizer is not None:
+            if tokenizer.eos_token_id is not None:
+                ids.add(tokenizer.eos_token_id)
+            known = tokenizer.get_added_vocab()
+            ids.update(known[name] for name in _STOP_TOKENS if name in known)
+        return tuple(sorted(id_ for id_ in ids if 0 <= id_ < self.vocabulary_size))
+
+    # End ------------------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Free the model; the engine cannot be used afterwards.  Closing twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        self._engine.engine_core.shutdown()
+        self._llm = self._engine = self._scheduler = None
+
+    def __enter__(self) -> Self:
+        """The engine itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+
+def _merge(own: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """vLLM options out of ours and the caller's; ours may not be replaced, only added to."""
+    merged = {"generation_config": "vllm", "disable_log_stats": True, "seed": 0, **own}
+    for name, value in given.items():
+        if name in ("scheduler_cls", "worker_cls"):
+            raise InputError(f"{name} is set by tamis and cannot be replaced")
+        if name in ("async_scheduling", "speculative_config") and value:
+            raise InputError(f"{name}={value!r} cannot be combined with particle weights; drop it")
+        if name == "logits_processors":
+            # Others come first, so that what they do to the row is part of the target.
+            merged[name] = [*value, *own[name]]
+        elif name == "additional_config":
+            merged[name] = {**value, **own.get(name, {})}
+        else:
+            merged[name] = value
+    return merged
+
+
+def _is_tokens(prompt: Any) -> bool:
+    return isinstance(prompt, Sequence) and all(isinstance(item, int) and not isinstance(item, bool) for item in prompt)
+
+
+def _is_chat(prompt: Any) -> bool:
+    return (
+        isinstance(prompt, Sequence)
+        and not isinstance(prompt, str)
+        and bool(prompt)
+        and all(isinstance(item, Mapping) and "role" in item and "content" in item for item in prompt)
+    )
+
+
+def _as_batch(prompts: Any) -> tuple[bool, list[Any]]:
+    """(whether it is a single prompt, list of prompts)."""
+    if isinstance(prompts, str):
+        return True, [prompts]
+    if not isinstance(prompts, Sequence):
+        raise InputError(f"prompts must be a str, a list of token ids, a chat, or a list of these; got {prompts!r:.80}")
+    if not prompts:
+        raise InputError("prompts is empty; a prompt needs at least one token")
+    if _is_tokens(prompts) or _is_chat(prompts):
+        return True, [prompts]
+    return False, list(prompts)
+
+
+def _per_prompt(grammar: Any, count: int) -> list[Any]:
+    if not isinstance(grammar, (list, tuple)):
+        return [grammar] * count
+    if len(grammar) != count:
+        raise InputError(f"{len(grammar)} grammars for {count} prompts; pass one grammar, or one per prompt")
+    return list(grammar)
+
+
+def _reporter(progress: bool | Callable[[Progress], None]) -> Any:
+    if progress is True:
+        from .progress import ProgressBar
+
+        return ProgressBar()
+    return progress or None

@@ -1,0 +1,158 @@
+"""What a generation returns: weighted samples and the evidence they estimate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+FinishReason = Literal["stop", "length", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One particle at the end of a run.
+
+    Attributes:
+        text: the string without its EOS; a fragment unless `finish_reason` is "stop".
+        token_ids: all tokens drawn, the EOS at the end of a complete string included.
+        log_weight: natural log of the unnormalised importance weight; -inf unless `finish_reason` is "stop".
+        weight: the weight normalised over the samples of the result; 0 for all if none is complete.
+        finish_reason: "stop" (complete), "length" (cut at max_tokens or the end of the context) or "dead" (the constraint
+            allowed no token any more).
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    log_weight: float
+    weight: float
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a run cost.
+
+    Attributes:
+        tokens: tokens drawn, those of overwritten particles included.
+        checks: tokens whose admissibility the constraint was asked for.
+        checks_per_token: their ratio.
+        resamplings: resampling events.
+        forks: slots that continued from another particle, `revived` of them dead or finished before, `copied_finished` of
+            them copies of a finished particle.
+        truncation_lifted: whether truncation ever left no allowed token, so that the whole row was used.
+        seconds: wall-clock time from the group's admission to its end.
+    """
+
+    tokens: int
+    checks: int
+    checks_per_token: float
+    resamplings: int
+    forks: int
+    revived: int
+    copied_finished: int
+    truncation_lifted: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The particles of one prompt.
+
+    Unnormalised weights and the evidence are unbiased; normalised weights, and the modal text of one run, carry a bias of
+    order 1/N.  Pool runs by their evidence for anything exact.
+
+    Attributes:
+        samples: one per particle.
+        log_evidence: log of the mean weight over all particles, an unbiased estimate (in the linear domain) of the
+            probability that the model itself produces a complete, accepted string within max_tokens; -inf if none did.
+        ess: effective sample size of the final weights, 0 if none is positive.
+        stats: what the run cost.
+        weights_defined: False at temperature 0, where all weights are 1 and mean nothing.
+    """
+
+    samples: tuple[Sample, ...]
+    log_evidence: float
+    ess: float
+    stats: Statistics
+    weights_defined: bool = True
+
+    def posterior(self) -> dict[str, float]:
+        """Distinct complete strings with their total normalised weight, heaviest first."""
+        mass: dict[str, float] = {}
+        for sample in self.samples:
+            if sample.weight > 0:
+                mass[sample.text] = mass.get(sample.text, 0.0) + sample.weight
+        return dict(sorted(mass.items(), key=lambda item: -item[1]))
+
+    @property
+    def text(self) -> str | None:
+        """The string with the largest posterior weight; None if no particle completed one (see `status`)."""
+        return next(iter(self.posterior()), None)
+
+    @property
+    def status(self) -> FinishReason:
+        """ "stop" if any particle is complete, else "length" if any was cut, else "dead"."""
+        reasons = {sample.finish_reason for sample in self.samples}
+        if "stop" in reasons:
+            return "stop"
+        return "length" if "length" in reasons else "dead"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; weights of zero have log_weight None."""
+        return {
+            "text": self.text,
+            "status": self.status,
+            "samples": [
+                {**asdict(sample), "token_ids": list(sample.token_ids), "log_weight": _finite(sample.log_weight)}
+                for sample in self.samples
+            ],
+            "log_evidence": _finite(self.log_evidence),
+            "ess": self.ess,
+            "weights_defined": self.weights_defined,
+            "stats": asdict(self.stats),
+        }
+
+
+def result_from_answer(answer: Mapping[str, Any], decode: Callable[[Sequence[int]], str]) -> Result:
+    """The result of a scheduler's answer (`vllm.group.ParticleGroup.answer`); `decode` turns token ids into text."""
+    # Imported here, so that results can be named without loading numba.
+    from .smc import normalized_weights
+
+    particles = answer["particles"]
+    eos = frozenset(answer["eos"])
+    log_weights = np.array([-math.inf if p["log_weight"] is None else p["log_weight"] for p in particles])
+    weights = normalized_weights(log_weights)
+    samples = []
+    for particle, log_weight, weight in zip(particles, log_weights.tolist(), weights.tolist(), strict=True):
+        tokens = tuple(particle["token_ids"])
+        ended = bool(tokens) and tokens[-1] in eos
+        samples.append(
+            Sample(decode(tokens[:-1] if ended else tokens), tokens, log_weight, weight, particle["finish_reason"])
+        )
+    counts = answer["stats"]
+    evidence = answer["log_evidence"]
+    return Result(
+        samples=tuple(samples),
+        log_evidence=-math.inf if evidence is None else evidence,
+        ess=answer["ess"],
+        stats=Statistics(
+            tokens=counts["draws"],
+            checks=counts["checks"],
+            checks_per_token=counts["checks"] / max(counts["draws"], 1),
+            resamplings=counts["resamplings"],
+            forks=counts["forks"],
+            revived=counts["revived"],
+            copied_finished=counts["copied_finished"],
+            truncation_lifted=counts["truncation_lifted"],
+            seconds=counts["seconds"],
+        ),
+        weights_defined=not answer["greedy"],
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

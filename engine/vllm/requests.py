@@ -1,0 +1,115 @@
+"""Requests to, and answers from, any vLLM engine that was started with `environment.engine_options()`.
+
+    llm = vllm.LLM(folder, **engine_options())
+    (output,) = llm.generate(prompt, sampling_params(grammar, particles=8))
+    result = read_result(output, llm.get_tokenizer())
+
+The same `sampling_params` and `read_result` serve `AsyncLLM`; there grammars travel as their source, and Python predicates
+are refused with an error, because they cannot leave their process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..errors import GenerationError, InputError, TamisError
+from ..predicate import PredicateError
+from ..result import Result, result_from_answer
+from . import failures
+from .compat import RequestOutput, RequestOutputKind, SamplingParams
+from .constraints import describe
+from .options import GROUP_KEY, GroupOptions, make_options
+
+
+def sampling_params(
+    grammar: Any = None,
+    *,
+    particles: int = 1,
+    seed: int = 0,
+    request: int = 0,
+    max_tokens: int = 256,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    top_k: int = 0,
+    min_p: float = 0.0,
+    ess_threshold: float = 0.5,
+    resampling: str = "systematic",
+    estimator: str = "des_raj",
+    tail_checks: int | None = None,
+    eos: Sequence[int] | None = None,
+) -> SamplingParams:
+    """vLLM sampling parameters for one particle group; the arguments are those of `Engine.generate`.
+
+    Args:
+        request: tells apart requests with the same seed; equal (seed, request) give equal randomness.
+        eos: token ids that end a string; by default those of the model's tokenizer and generation config.
+
+    Raises:
+        InputError: names the argument.
+    """
+    options = make_options(
+        constraint=describe(grammar),
+        particles=particles,
+        seed=seed,
+        request=request,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        min_p=min_p,
+        estimator=estimator,
+        tail_checks=tail_checks,
+        ess_threshold=ess_threshold,
+        resampling=resampling,
+        eos=None if eos is None else tuple(eos),
+    )
+    return params_of(options, max_tokens)
+
+
+def params_of(options: GroupOptions, max_tokens: int, *, detokenize: bool = True) -> SamplingParams:
+    """Sampling parameters that carry `options`; vLLM itself only ever takes an argmax."""
+    check_max_tokens(max_tokens)
+    return SamplingParams(
+        temperature=0.0,
+        max_tokens=max_tokens,
+        detokenize=detokenize,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+        extra_args={GROUP_KEY: options.to_wire()},
+    )
+
+
+def check_max_tokens(max_tokens: Any) -> None:
+    """Raise InputError unless it is an integer of at least 1."""
+    if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or max_tokens < 1:
+        raise InputError(f"max_tokens must be an integer of at least 1, got {max_tokens!r}")
+
+
+def read_result(output: RequestOutput, tokenizer: Any) -> Result:
+    """The result of a finished request.
+
+    Args:
+        output: what vLLM returned for it.
+        tokenizer: the model's tokenizer, to decode the particles.
+
+    Raises:
+        GenerationError: the request was aborted, or failed; in one process with the original exception as its cause.
+        PredicateError: a predicate of this process raised.
+    """
+    return read_answer(output, lambda tokens: str(tokenizer.decode(list(tokens), skip_special_tokens=True)))
+
+
+def read_answer(output: RequestOutput, decode: Callable[[Sequence[int]], str]) -> Result:
+    """`read_result` with any function from token ids to text."""
+    answer = (output.kv_transfer_params or {}).get(GROUP_KEY)
+    if answer is None:
+        reason = output.outputs[0].finish_reason if output.outputs else None
+        raise GenerationError(
+            f"request {output.request_id} ended without an answer (finish reason {reason}): it was aborted, or the engine was "
+            f"started without tamis.engine.vllm.environment.engine_options()"
+        )
+    if "error" in answer:
+        cause = failures.recall(answer["error"])
+        if isinstance(cause, (PredicateError, TamisError)):
+            raise cause
+        raise GenerationError(failures.message(answer["error"])) from cause
+    return result_from_answer(answer, decode)

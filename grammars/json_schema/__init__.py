@@ -1,0 +1,129 @@
+"""JSON Schema front end: a schema in, the grammar of its instances' JSON texts out.
+
+The way of a schema: `document` finds what $ref refers to; `normalise` turns each subschema into a canonical form (`forms`: for every JSON
+type a union of the shapes in `numbers`, `strings`, `arrays`, `objects`), on which allOf, anyOf, oneOf, not and if are set operations; `lower` with
+`number_text`, `array_text`, `object_text` writes forms as grammar nodes. Read `normalise` first.
+
+Supported: type, enum, const, minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength, pattern, format, items,
+prefixItems, additionalItems, minItems, maxItems, contains, minContains, maxContains, uniqueItems, properties, patternProperties,
+additionalProperties, propertyNames, required, minProperties, maxProperties, dependencies, dependentRequired, dependentSchemas, allOf, anyOf, oneOf,
+not, if/then/else, unevaluatedProperties, unevaluatedItems and $ref, of drafts 4, 6, 7, 2019-09 and 2020-12. Some of them only as far as a
+context-free grammar can say them exactly: what cannot be said is refused by name, with its place. Keywords that no draft defines are
+annotations, as the specification has it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ..builder import Builder
+from ..errors import GrammarError
+from ..grammar import Grammar
+from .document import Document
+from .lower import Lowering
+from .normalise import Normaliser
+from .patterns import Patterns
+
+__all__ = ["json_schema", "lower"]
+
+
+def json_schema(
+    schema: dict[str, Any] | bool | str,
+    *,
+    property_order: Literal["declared", "any"] = "declared",
+    format: Literal["assert", "annotate"] = "assert",
+    resources: Mapping[str, Any] | None = None,
+    whitespace: Literal["flexible", "compact", "any"] = "flexible",
+) -> Grammar:
+    """The grammar of the JSON texts of all instances of a schema.
+
+    `schema` is a parsed schema or its JSON text. `property_order`: "declared" properties come in the order of `properties`, then required ones
+    that are not declared, then others; "any" order costs a state for each set of declared properties and is limited to few. `format`: whether
+    `format` asserts or is an annotation. `resources`: documents by URI that $ref may refer to. `whitespace`: "compact" (none), "any" (as JSON
+    allows) or "flexible" (bounded runs everywhere: up to four blanks, then at most one line break with up to 64 blanks).
+
+    Raises GrammarError, with a JSON pointer, for what is not a schema, what refers nowhere, what is not supported and what admits no
+    value.
+    """
+    if isinstance(schema, str):
+        schema = _parsed(schema)
+    source = _canonical(schema, "schema")
+    options: dict[str, Any] = {"property_order": property_order, "format": format, "whitespace": whitespace}
+    if resources:
+        options["resources"] = _canonical(dict(resources), "resources")
+    return Grammar("json_schema", source, options)
+
+
+def lower(
+    builder: Builder,
+    source: str,
+    *,
+    property_order: str = "declared",
+    format: str = "assert",
+    whitespace: str = "flexible",
+    resources: str | None = None,
+) -> int:
+    """The node of the instances of the schema with the JSON text `source`; `resources` is a JSON object of documents by URI."""
+    for name, value, allowed in (
+        ("property_order", property_order, ("declared", "any")),
+        ("format", format, ("assert", "annotate")),
+        ("whitespace", whitespace, ("flexible", "compact", "any")),
+    ):
+        if value not in allowed:
+            raise GrammarError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
+    schema = _parsed(source)
+    documents = _parsed(resources) if resources else None
+    texts = source + (resources or "")
+    try:
+        document = Document(schema, documents, has_ids='"$id"' in texts or '"id"' in texts or "nchor" in texts)
+        patterns = Patterns(type(builder))
+        normaliser = Normaliser(document, patterns, format == "assert", tracked='"unevaluated' in texts)
+        lowering = Lowering(builder, document, normaliser, property_order == "any", whitespace)
+        root = document.subschema(schema, document.root, "")
+        node = lowering.root(document.goal_of(root))
+    except RecursionError:
+        raise GrammarError("the schema is nested too deeply") from None
+    if builder.is_nothing(node):
+        where = normaliser.contradictions[0] if normaliser.contradictions else ""
+        raise GrammarError(
+            "no value satisfies the schema", pointer=where, hint="its keywords contradict each other here"
+        )
+    return node
+
+
+def _canonical(value: Any, what: str) -> str:
+    """JSON text of a schema, its keys in their order."""
+    if what == "schema" and not isinstance(value, (dict, bool)):
+        raise GrammarError("a schema is an object, true or false", text=repr(value))
+    try:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except RecursionError:
+        raise GrammarError(f"the {what} is nested too deeply") from None
+    except (TypeError, ValueError) as error:
+        raise GrammarError(f"the {what} cannot be written as JSON: {error}") from None
+
+
+def _parsed(text: str) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise GrammarError(f"the key {twice!r} occurs twice in one object of the schema")
+        return found
+
+    def no_constant(name: str) -> Any:
+        raise GrammarError(f"{name} is not JSON", text=name)
+
+    try:
+        schema = json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
+    except RecursionError:
+        raise GrammarError("the schema is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        line = text.splitlines()[error.lineno - 1 : error.lineno] or [""]
+        raise GrammarError(f"not JSON: {error.msg}", line=error.lineno, column=error.colno, text=line[0]) from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise GrammarError(f"not usable JSON: {error}") from None
+    return schema

@@ -1,0 +1,1 @@
+"""Makes the helper modules of this folder (`enumeration`, `toys`) importable from its tests and those below it."""

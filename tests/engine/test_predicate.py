@@ -1,0 +1,185 @@
+"""Python predicates: functions of text or bytes, incremental objects, intersections, errors, pickling."""
+
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from tamis.engine.constraint import allowed_tokens
+from tamis.engine.predicate import Conjunction, PredicateError, predicate
+from toys import ListVocabulary
+
+E_ACUTE = "é".encode()
+TOKENS = [b"a", b"b", b"ab", E_ACUTE, E_ACUTE[:1], E_ACUTE[1:], b"\xff", None, b"", b"b" + E_ACUTE[:1], None]
+SPECIAL, EMPTY, EOS = 7, 8, 10
+VOCABULARY = ListVocabulary(TOKENS, [EOS])
+
+
+def allowed(bound, state=0):
+    """The allowed tokens by mask, after seeing that check and advance agree with it."""
+    tokens = np.arange(len(TOKENS), dtype=np.int32)
+    states = np.full(tokens.size, state)
+    checked = bound.check(np.array([state]), tokens[None, :])[0]
+    np.testing.assert_array_equal(bound.advance(states, tokens) >= 0, checked)
+    masked = allowed_tokens(bound.mask(state), tokens.size)
+    np.testing.assert_array_equal(masked, np.flatnonzero(checked))
+    assert bound.is_complete(state) == bool(checked[EOS])
+    return set(masked.tolist())
+
+
+def at(bound, *tokens):
+    state = bound.replay(np.array(tokens, dtype=np.int32))
+    assert state >= 0
+    return state
+
+
+def starts_with_a(text):
+    return not text or text.startswith("a")
+
+
+def test_prefix_functions_see_the_text_so_far():
+    bound = predicate(starts_with_a, lambda text: len(text) > 1).bind(VOCABULARY)
+    assert allowed(bound) == {0, 2, 4}
+    assert allowed(bound, at(bound, 0)) == {0, 1, 2, 3, 4, 9}
+    assert allowed(bound, at(bound, 2)) == {0, 1, 2, 3, 4, 9, EOS}
+
+
+def test_without_complete_the_check_judges_the_end_too():
+    bound = predicate(lambda text: len(text) < 3).bind(VOCABULARY)
+    assert allowed(bound, at(bound, 2)) == {4, EOS}
+    assert bound.is_complete(0)
+
+
+def test_unfinished_characters_are_held_back():
+    seen = []
+
+    def check(text):
+        seen.append(text)
+        return "é" not in text
+
+    bound = predicate(check, lambda text: True).bind(VOCABULARY)
+    inside = at(bound, 0, 4)
+    assert seen == ["a"]
+    # The tail may become é, which is refused, but it may not be judged before it is complete; nor may the text end.
+    assert allowed(bound, inside) == set()
+    assert seen[-1] == "aé"
+    other = predicate(lambda text: text in "aéb", lambda text: True).bind(VOCABULARY)
+    assert allowed(other, at(other, 0, 4)) == {5}
+    assert allowed(other, at(other, 0, 4, 5)) == {1, 4, 9, EOS}
+
+
+def test_bytes_predicates_see_every_byte():
+    bound = predicate(lambda data: b"\xff" not in data, on="bytes").bind(VOCABULARY)
+    assert allowed(bound, at(bound, 0, 4)) == {0, 1, 2, 3, 4, 5, 9, EOS}
+
+
+def test_special_and_empty_tokens_are_never_text():
+    bound = predicate(lambda text: True).bind(VOCABULARY)
+    assert {SPECIAL, EMPTY}.isdisjoint(allowed(bound))
+    outside = np.array([[-1, len(TOKENS)]], dtype=np.int32)
+    assert not bound.check(np.array([0]), outside).any()
+
+
+@dataclass(frozen=True)
+class Depth:
+    """Balanced a ... b, at most two deep."""
+
+    depth: int = 0
+
+    def advance(self, data):
+        depth = self.depth
+        for byte in data:
+            depth += {97: 1, 98: -1}.get(byte, 9)
+            if not 0 <= depth <= 2:
+                return None
+        return Depth(depth)
+
+    def is_complete(self):
+        return self.depth == 0
+
+
+@pytest.mark.parametrize("source", [Depth(), Depth])
+def test_incremental_objects_and_their_classes(source):
+    bound = predicate(source).bind(VOCABULARY)
+    assert allowed(bound) == {0, 2, EOS}
+    assert allowed(bound, at(bound, 0, 0)) == {1}
+    assert allowed(bound, at(bound, 0, 1)) == {0, 2, EOS}
+    assert bound.replay(np.array([0, 0, 0], dtype=np.int32)) == -1
+
+
+def test_states_are_shared_and_forks_independent():
+    bound = predicate(lambda text: True).bind(VOCABULARY)
+    left, right = at(bound, 0, 1), at(bound, 0, 1)
+    assert left == right
+    fork = bound.advance(np.array([left, left]), np.array([0, 2], dtype=np.int32))
+    assert fork[0] != fork[1]
+    assert at(bound, 0, 1, 0) == fork[0]
+
+
+def test_nothing_follows_eos():
+    bound = predicate(lambda text: True).bind(VOCABULARY)
+    assert allowed(bound, at(bound, 0, EOS)) == set()
+
+
+def test_answers_are_asked_once():
+    calls = []
+    bound = predicate(lambda text: calls.append(text) or True).bind(VOCABULARY)
+    for _ in range(3):
+        bound.check(np.array([0]), np.array([[0, 1]], dtype=np.int32))
+    assert calls == ["a", "b"]
+
+
+def test_conjunctions_flatten_and_ask_predicates_last():
+    class Grammar:
+        """Stands for a grammar: no predicate, bound to an automaton of its own."""
+
+        def bind(self, vocabulary):
+            return predicate(lambda text: len(text) <= 2).bind(vocabulary)
+
+    seen = []
+    slow = predicate(lambda text: seen.append(text) or text.startswith("a"), name="slow")
+    grammar = Grammar()
+    for constraint in (slow & grammar, grammar & slow, (slow & predicate(lambda text: True)) & grammar):
+        assert isinstance(constraint, Conjunction)
+        assert constraint.parts[0] is grammar
+        bound = constraint.bind(VOCABULARY)
+        assert allowed(bound, at(bound, 0)) == {0, 1, 3, 4, 9, EOS}
+        assert all(len(text) <= 2 for text in seen)
+    with pytest.raises(TypeError, match="a constraint must be"):
+        slow & "a string"
+
+
+def test_a_predicate_that_raises_is_named_with_its_prefix():
+    def broken(text):
+        return 1 / (len(text) - 2)
+
+    bound = predicate(broken, name="broken one").bind(VOCABULARY)
+    state = at(bound, 0)
+    with pytest.raises(PredicateError, match=r"predicate 'broken one' raised ZeroDivisionError.*prefix 'ab'") as caught:
+        bound.check(np.array([state]), np.array([[1]], dtype=np.int32))
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_predicates_are_named_after_their_functions():
+    assert predicate(starts_with_a).name == "starts_with_a"
+    assert predicate(Depth()).name == "Depth"
+
+
+def test_predicates_can_be_pickled():
+    source = pickle.loads(pickle.dumps(predicate(starts_with_a) & predicate(Depth())))
+    assert allowed(source.bind(VOCABULARY)) == {0, 2, EOS}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((3,), "needs a callable"),
+        ((Depth(), len), "leave `complete` out"),
+        ((len, 3), "complete must be"),
+    ],
+)
+def test_arguments_that_are_no_predicates(arguments, problem):
+    with pytest.raises(TypeError, match=problem):
+        predicate(*arguments)
+    with pytest.raises(ValueError, match="'text' or 'bytes'"):
+        predicate(len, on="tokens")
