@@ -14,10 +14,11 @@ the first `Engine`.
 
 from __future__ import annotations
 
-from .engine import Engine, Progress
+from .engine import Engine
 from .errors import GenerationError, InputError, ModelNotFoundError, TamisError, UnsupportedVllmError
 from .generate import generate
 from .predicate import PredicateError, predicate
+from .progress import Progress
 from .result import Result, Sample, Statistics
 
 __all__ = [

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, overload
 
 from .errors import InputError, TamisError
 from .models import DEFAULT_MODEL, resolve_model
+from .progress import Progress, postponed_interrupt, reporting
 from .result import Result
 from .vllm.environment import engine_options, require_vllm, vllm_environment
 
@@ -22,22 +23,6 @@ _STOP_TOKENS = (
     *("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<|eom_id|>"),
     *("<end_of_turn>", "</s>", "<eos>", "<|return|>"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a call of `Engine.generate` stands.
-
-    Attributes:
-        finished, total: prompts.
-        tokens: tokens drawn so far, over all particles.
-        seconds: since the call began.
-    """
-
-    finished: int
-    total: int
-    tokens: int
-    seconds: float
 
 
 class Engine:
@@ -84,7 +69,9 @@ class Engine:
         self._compat = compat
         self._engine: Any = self._llm.llm_engine
         self._scheduler: Any = self._engine.engine_core.engine_core.scheduler
+        self._lock = threading.Lock()
         self._closed = False
+        self._failure: BaseException | None = None
         self._vocabulary: Any = None
         self.eos: tuple[int, ...] = self._default_eos() if eos is None else tuple(eos)
 
@@ -173,6 +160,8 @@ class Engine:
         """
         if self._closed:
             raise TamisError("this engine is closed")
+        if self._failure is not None:
+            raise TamisError("this engine failed in an earlier call; close it and build a new one") from self._failure
         from .vllm.constraints import check_compiles, describe, release
         from .vllm.options import make_options
         from .vllm.requests import check_max_tokens
@@ -229,43 +218,48 @@ class Engine:
         from .vllm.requests import params_of, read_answer
 
         waiting: dict[str, int] = {}
-        results: list[Result | None] = [None] * len(prompts)
-        report = _reporter(progress)
+        results: dict[int, Result] = {}
         started = time.monotonic()
-        tokens_before = self._scheduler.tokens_drawn
+        with self._lock, reporting(progress) as report, postponed_interrupt() as interrupted:
+            tokens_before = self._scheduler.tokens_drawn
+            try:
+                for position, (prompt, options) in enumerate(zip(prompts, requests, strict=True)):
+                    params = params_of(options, max_tokens, detokenize=False)
+                    id_ = self._engine.add_request(f"tamis-{position}", self._compat.tokens_input(prompt), params)
+                    waiting[id_] = position
+                while waiting:
+                    for output in self._step():
+                        if output.finished:
+                            position = int(output.request_id.removeprefix("tamis-"))
+                            waiting = {id_: other for id_, other in waiting.items() if other != position}
+                            results[position] = read_answer(output, self._decode)
+                    if report is not None:
+                        drawn = self._scheduler.tokens_drawn - tokens_before
+                        report(Progress(len(results), len(prompts), drawn, time.monotonic() - started))
+                    if interrupted():
+                        raise KeyboardInterrupt
+            finally:
+                self._clean_up(waiting)
+        return [results[position] for position in range(len(prompts))]
+
+    def _step(self) -> list[Any]:
         try:
-            for position, (prompt, options) in enumerate(zip(prompts, requests, strict=True)):
-                id_ = self._engine.add_request(
-                    f"tamis-{position}",
-                    self._compat.tokens_input(prompt),
-                    params_of(options, max_tokens, detokenize=False),
-                )
-                waiting[id_] = position
-            names = {f"tamis-{position}": id_ for id_, position in waiting.items()}
-            while waiting:
-                for output in self._engine.step():
-                    if output.finished:
-                        position = waiting.pop(names[output.request_id])
-                        results[position] = read_answer(output, self._decode)
-                if report is not None:
-                    report(
-                        Progress(
-                            finished=len(prompts) - len(waiting),
-                            total=len(prompts),
-                            tokens=self._scheduler.tokens_drawn - tokens_before,
-                            seconds=time.monotonic() - started,
-                        )
-                    )
-        finally:
-            if report is not None and hasattr(report, "close"):
-                report.close()
-            if waiting:
-                # Ctrl-C, or a request of this call failed: nothing may stay behind in the engine.
-                self._engine.abort_request(list(waiting), internal=True)
-            if self._scheduler.has_finished_requests():
-                # One empty step, so that the worker forgets the last requests, too.
-                self._engine.step()
-        return [result for result in results if result is not None]
+            outputs: list[Any] = self._engine.step()
+        except BaseException as error:
+            # vLLM does not recover from a step that was torn in the middle.
+            self._failure = error
+            raise
+        return outputs
+
+    def _clean_up(self, waiting: Mapping[str, int]) -> None:
+        """Leave nothing of a call behind, whether it ended well, failed, or was interrupted."""
+        if self._failure is not None:
+            return
+        if waiting:
+            self._engine.abort_request(list(waiting), internal=True)
+        if self._scheduler.has_finished_requests():
+            # One empty step, so that the worker forgets the last requests, too.
+            self._step()
 
     # Text and tokens ------------------------------------------------------------------------------------------------------
 
@@ -405,11 +399,3 @@ def _per_prompt(grammar: Any, count: int) -> list[Any]:
     if len(grammar) != count:
         raise InputError(f"{len(grammar)} grammars for {count} prompts; pass one grammar, or one per prompt")
     return list(grammar)
-
-
-def _reporter(progress: bool | Callable[[Progress], None]) -> Any:
-    if progress is True:
-        from .progress import ProgressBar
-
-        return ProgressBar()
-    return progress or None

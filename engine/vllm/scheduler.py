@@ -93,10 +93,25 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
             super().add_request(request)
             return
         options = _options_of(request)
-        if options is not None and options.particles > self._slots:
-            self._rejected.append((request, f"particles={options.particles} exceeds max_num_seqs={self._slots} of the engine"))
+        problem = None if options is None else self._problem(request, options)
+        if problem is not None:
+            self._rejected.append((request, problem))
             return
         self.pending.add_request(request)
+
+    def _problem(self, request: Request, options: GroupOptions) -> str | None:
+        """Why a group can never run here, if so; answered with the next step's outputs."""
+        if options.particles > self._slots:
+            return f"particles={options.particles} exceeds max_num_seqs={self._slots} of the engine"
+        if request.prompt_token_ids is None or request.mm_features:
+            return "particle groups need a prompt of tokens only; embeddings and images cannot be forked"
+        eos = options.eos or _model_eos(request)
+        if not eos:
+            return "the model's configuration names no EOS token; pass eos"
+        size = self.vllm_config.model_config.get_vocab_size()
+        if max(eos) >= size:
+            return f"eos holds {max(eos)}, but the model's vocabulary ends at {size - 1}"
+        return None
 
     def finish_requests(self, request_ids: str | Iterable[str] | None, finished_status: RequestStatus) -> list[Request]:
         """End requests from outside (abort, error): a group with all its particles, or a request that still waits."""
@@ -205,9 +220,6 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
 
     def _start(self, leader: Request, options: GroupOptions) -> None:
         eos = options.eos or _model_eos(leader)
-        if not eos:
-            self._rejected.append((leader, "the model's configuration names no EOS token; pass eos"))
-            return
         running = _Running(leader, ParticleGroup(options, eos), content_key(options.constraint))
         self.groups[leader.request_id] = running
         self._reserved += options.particles

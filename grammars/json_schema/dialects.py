@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,27 +95,69 @@ _DIALECTS = {
 UNSPECIFIED = Dialect("2020-12", 2020, frozenset(_SPANS) - {"$recursiveRef"}, lenient=True)
 
 
-def dialect_of(root: Any, inherited: Dialect, pointer: str) -> Dialect:
+# The vocabularies of 2019-09 and 2020-12 that can be missing from a dialect, with the keywords that go with them.
+_VOCABULARIES = {
+    "applicator": frozenset(
+        {"prefixItems", "items", "additionalItems", "contains", "properties", "patternProperties", "propertyNames"}
+        | {"additionalProperties", "dependentSchemas", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"}
+    ),
+    "unevaluated": frozenset({"unevaluatedItems", "unevaluatedProperties"}),
+    "validation": frozenset(
+        {"type", "enum", "const", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"}
+        | {"maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems", "maxContains", "minContains"}
+        | {"maxProperties", "minProperties", "required", "dependentRequired"}
+    ),
+}
+_OTHER_VOCABULARIES = {"core", "meta-data", "format", "format-annotation", "format-assertion", "content"}
+
+
+def _custom_dialect(uri: str, meta_schema: dict[str, Any], pointer: str) -> Dialect:
+    """The dialect of a meta-schema that lists its vocabularies."""
+    base = _DIALECTS.get(_bare(meta_schema.get("$schema", "")), UNSPECIFIED)
+    named: dict[str, Any] = meta_schema.get("$vocabulary", {})
+    short = {name.rpartition("/vocab/")[2]: wanted for name, wanted in named.items()}
+    for name, wanted in short.items():
+        if wanted and name not in _VOCABULARIES and name not in _OTHER_VOCABULARIES:
+            raise GrammarError(
+                "$schema demands a vocabulary that is not known", pointer=f"{pointer}/$schema", text=name
+            )
+    if not named or base.number < 2019:
+        return base
+    absent = frozenset().union(*(words for name, words in _VOCABULARIES.items() if name not in short))
+    if base.number == 2019 and "applicator" in short:
+        absent -= _VOCABULARIES["unevaluated"]
+    return Dialect(uri, base.number, base.keywords - absent)
+
+
+def _bare(uri: str) -> str:
+    return uri.removesuffix("#").removesuffix("/").removeprefix("https://").removeprefix("http://")
+
+
+def dialect_of(root: Any, inherited: Dialect, pointer: str, documents: Mapping[str, Any]) -> Dialect:
     """The dialect that a resource's `$schema` names; `inherited` where it has none.
 
-    Raises GrammarError for a `$schema` that is not one of drafts 4, 6, 7, 2019-09 and 2020-12: its keywords could mean anything.
+    `documents` are further meta-schemas by URI. Raises GrammarError for a `$schema` that is neither one of these nor one of drafts 4, 6, 7,
+    2019-09 and 2020-12: its keywords could mean anything.
     """
     if not isinstance(root, dict) or "$schema" not in root:
         return inherited
     uri = root["$schema"]
     if not isinstance(uri, str):
         raise GrammarError("$schema must be a string", pointer=f"{pointer}/$schema", text=repr(uri))
-    bare = uri.removesuffix("#").removesuffix("/").removeprefix("https://").removeprefix("http://")
+    bare = _bare(uri)
     if bare == "json-schema.org/schema":  # "the latest draft"
         return UNSPECIFIED
-    if bare not in _DIALECTS:
-        raise GrammarError(
-            "$schema names a dialect that is not known",
-            pointer=f"{pointer}/$schema",
-            text=uri,
-            hint="known are drafts 4, 6, 7, 2019-09 and 2020-12; without $schema, 2020-12 is assumed",
-        )
-    return _DIALECTS[bare]
+    if bare in _DIALECTS:
+        return _DIALECTS[bare]
+    meta_schema = documents.get(uri.removesuffix("#"))
+    if isinstance(meta_schema, dict):
+        return _custom_dialect(uri, meta_schema, pointer)
+    raise GrammarError(
+        "$schema names a dialect that is not known",
+        pointer=f"{pointer}/$schema",
+        text=uri,
+        hint="known are drafts 4, 6, 7, 2019-09 and 2020-12, which is assumed without $schema; pass others as resources",
+    )
 
 
 def _is_count(value: Any) -> bool:
@@ -223,12 +265,12 @@ def check_keyword(keyword: str, value: Any, pointer: str, dialect: Dialect) -> N
     holds, expected = rule
     if not holds(value):
         raise GrammarError(f"{keyword} must be {expected}", pointer=f"{pointer}/{keyword}", text=repr(value))
-    if keyword in ("exclusiveMinimum", "exclusiveMaximum") and not dialect.lenient:
-        if isinstance(value, bool) != (dialect.number == 4):
-            wanted = "a boolean" if dialect.number == 4 else "a number"
-            raise GrammarError(
-                f"{keyword} must be {wanted} in {dialect.name}", pointer=f"{pointer}/{keyword}", text=repr(value)
-            )
+    strict = keyword in ("exclusiveMinimum", "exclusiveMaximum") and not dialect.lenient
+    if strict and isinstance(value, bool) != (dialect.number == 4):
+        wanted = "a boolean" if dialect.number == 4 else "a number"
+        raise GrammarError(
+            f"{keyword} must be {wanted} in {dialect.name}", pointer=f"{pointer}/{keyword}", text=repr(value)
+        )
     if keyword == "items" and isinstance(value, list) and dialect.number == 2020 and not dialect.lenient:
         raise GrammarError(
             "items must be a schema in 2020-12", pointer=f"{pointer}/items", hint="a list of schemas is now prefixItems"

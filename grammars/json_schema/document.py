@@ -114,7 +114,7 @@ class Document:
     # Resources -----------------------------------------------------------------------------------------------------
 
     def _add_resource(self, root: Any, uri: str, label: str, inherited: Dialect) -> Resource:
-        dialect = dialect_of(root, inherited, label)
+        dialect = dialect_of(root, inherited, label, self._external)
         own = self._own_id(root, dialect)
         resource = Resource(root, urldefrag(urljoin(uri, own))[0] if own else uri, label, dialect)
         self._resources[uri] = self._resources[resource.uri] = resource
@@ -167,7 +167,7 @@ class Document:
             if own is not None and value is not owner.root:
                 inner = Resource(value, urldefrag(urljoin(owner.uri, own))[0], pointer, owner.dialect)
                 if "$schema" in value:
-                    inner.dialect = dialect_of(value, owner.dialect, pointer)
+                    inner.dialect = dialect_of(value, owner.dialect, pointer, self._external)
                 inner.anchors = {}
                 self._resources.setdefault(inner.uri, inner)
                 self._identified[id(value)] = inner

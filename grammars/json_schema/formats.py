@@ -6,6 +6,7 @@ RFC 5321 section 4.1.2 (email), RFC 1123 section 2.1 with RFC 5890 (hostname), R
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 _YEAR = r"\d{4}"
@@ -93,7 +94,7 @@ def _uri(relative: bool, beyond: str = "", private: str = "") -> str:
 
 
 def _uri_template() -> str:
-    literal = rf"(?:[!#$&()*+,\-./0-9:;=?@A-Z\[\]_a-z~{_UCSCHAR}{_IPRIVATE}]|%[0-9A-Fa-f]{{2}})"
+    literal = rf"(?:[!#$&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~{_UCSCHAR}{_IPRIVATE}]|%[0-9A-Fa-f]{{2}})"
     character = r"(?:\w|%[0-9A-Fa-f]{2})"
     variable = rf"{character}(?:\.?{character})*(?::[1-9]\d{{0,3}}|\*)?"
     return rf"(?:{literal}|\{{[+#./;?&=,!@|]?{variable}(?:,{variable})*\}})*"
@@ -101,7 +102,7 @@ def _uri_template() -> str:
 
 _POINTER = r"(?:/(?:[^/~]|~[01])*)*"
 
-_EXPRESSIONS = {
+_EXPRESSIONS: dict[str, Callable[[], str]] = {
     "date": lambda: _DATE,
     "time": lambda: _TIME,
     "date-time": lambda: rf"{_DATE}[Tt]{_TIME}",

@@ -170,6 +170,23 @@ def _exactly_one(
     return _sum(results)
 
 
+def _one_of_strings(
+    unions: list[tuple[StringShape, ...]], within: tuple[StringShape, ...], oracle: Oracle
+) -> tuple[StringShape, ...]:
+    """As `_exactly_one`; where only an automaton could tell whether two overlap, the one without the other is simply lowered."""
+    inhabited = [union for union in unions if union]
+    if len(inhabited) <= 1:
+        return inhabited[0] if inhabited else ()
+    results = []
+    for i, shapes in enumerate(inhabited):
+        for j, others in enumerate(inhabited):
+            shared = _meet_strings(_meet_strings(inhabited[i], others), within) if i != j else ()
+            if any(shape.constants is None or not shape.is_empty(oracle) for shape in shared):
+                shapes = _meet_strings(shapes, () if others is ANY.strings else complement_union(others))
+        results.append(shapes)
+    return _sum(results)
+
+
 def exactly_one(forms: list[Form], within: Form, oracle: Oracle) -> Form:
     """Values in one of them and in no second (oneOf); whether two overlap is asked inside of `within` only.
 
@@ -190,16 +207,7 @@ def exactly_one(forms: list[Form], within: Form, oracle: Oracle) -> Form:
             NumberShape.complement,
             NumberShape.is_empty,
         ),
-        StringShape.merged(
-            _exactly_one(
-                [form.strings for form in forms],
-                within.strings,
-                ANY.strings,
-                StringShape.meet,
-                StringShape.complement,
-                lambda shape: shape.is_empty(oracle),
-            )
-        ),
+        StringShape.merged(_one_of_strings([form.strings for form in forms], within.strings, oracle)),
         _exactly_one(
             [form.arrays for form in forms],
             within.arrays,

@@ -13,10 +13,10 @@ from .shapes import NotExpressible
 if TYPE_CHECKING:
     from .lower import Lowering
 
-# Bounds of what is unrolled: patterns that tell other keys apart, declared keys in any order, states of a property count.
+# Bounds of what is unrolled: patterns that tell other keys apart, declared keys that may not repeat in any order, parts of one object.
 _MAX_PATTERNS = 6
-_MAX_UNORDERED = 8
-_MAX_STATES = 6000
+_MAX_UNORDERED = 6
+_MAX_STATES = 20_000
 
 
 class Member(NamedTuple):
@@ -228,16 +228,21 @@ def _counted(lowering: Lowering, members: list[Member], rest: int, least: int, m
 
 
 def _unordered(lowering: Lowering, members: list[Member], rest: int, least: int, most: int | None) -> int:
-    """Members in any order: one node for each set of members still to come and each count of the others."""
+    """Members in any order: one node for each set of members still to come and each count of the others.
+
+    Beyond a few members only the required ones are told apart: an optional key that repeats is the same instance to every parser.
+    """
     builder, text = lowering.builder, lowering.text
+    if len(members) > _MAX_UNORDERED and not least and most is None:
+        optional = [member.node for member in members if not member.required]
+        rest = builder.alt([*optional, rest])
+        members = [member for member in members if member.required]
     count = len(members)
-    if count > _MAX_UNORDERED:
-        raise NotExpressible(f'more than {_MAX_UNORDERED} declared keys with property_order="any"')
     open_ended = not builder.is_nothing(rest)
     # How many other members are told apart; past it they no longer matter.
     cap = 0 if not open_ended else max(1 if least else 0, 0 if most is None else most)
-    if (1 << count) * (cap + 1) > _MAX_STATES:
-        raise NotExpressible("such large bounds on the number of properties")
+    if (1 << count) * (cap + 1) * (count + 1) > _MAX_STATES:
+        raise NotExpressible('so many declared keys with property_order="any"')
     needed = sum(1 << i for i, member in enumerate(members) if member.required)
     after: dict[tuple[int, int], int] = {}
 

@@ -133,7 +133,9 @@ def test_finished_particles_take_part_in_resampling():
     # probability exp(-9), so the resampling after two tokens lets the finished ones take over their slots.
     constraint = TokenDfa([[1, 2, X, X, X, X], [X] * 6, [X, X, X, 2, X, X]], [1], EOS)
     row = np.array([0.0, 0.0, -9.0, -9.0, -9.0, 0.0], dtype=np.float32)
-    result = reference_smc(lambda prefix: row, constraint, 12, eos_ids=[EOS], max_tokens=MAX_TOKENS, seed=2)
+    result = reference_smc(
+        lambda prefix: row, constraint, 12, eos_ids=[EOS], max_tokens=MAX_TOKENS, seed=2, ess_threshold=0.9
+    )
     assert result.resampled == [2]
     assert [(p.tokens, p.status) for p in result.particles] == [((0, EOS), "stop")] * 12
     # One resampling made all weights equal to the mean: p(0) p(EOS), in spite of the particles that were replaced.

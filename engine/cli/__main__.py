@@ -1,0 +1,5 @@
+"""`python -m tamis.engine.cli`."""
+
+from . import main
+
+main()

@@ -1,0 +1,113 @@
+"""`tamis generate`: weighted samples of one prompt under one grammar."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ... import grammars
+from ...grammars import Grammar, GrammarError
+from ..errors import InputError
+from ..models import DEFAULT_MODEL
+from .report import print_result
+
+_GRAMMAR_FILES = {".lark": grammars.lark, ".ebnf": grammars.ebnf, ".gbnf": grammars.gbnf}
+
+# Several samples of a chat are drawn as assistant turns; special tokens are never text.
+Text = Annotated[str, typer.Argument(help="The prompt; - reads it from standard input.")]
+
+
+def generate(
+    prompt: Text,
+    schema: Annotated[str | None, typer.Option(help="JSON Schema: a file, or the schema itself.")] = None,
+    regex: Annotated[str | None, typer.Option(help="Regular expression that the whole text matches.")] = None,
+    grammar: Annotated[Path | None, typer.Option(help="Grammar file: .lark, .ebnf or .gbnf.")] = None,
+    choice: Annotated[list[str] | None, typer.Option(help="One of these texts; repeat the option.")] = None,
+    particles: Annotated[int, typer.Option(help="Number of weighted samples.")] = 8,
+    seed: Annotated[int, typer.Option(help="One seed reproduces a run.")] = 0,
+    max_tokens: Annotated[int, typer.Option(help="Most tokens per sample, the end token included.")] = 256,
+    temperature: Annotated[float, typer.Option(help="Of the target distribution; 0 is greedy.")] = 1.0,
+    top_p: Annotated[float, typer.Option(help="Nucleus truncation of the target.")] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Top-k truncation of the target; 0 is off.")] = 0,
+    min_p: Annotated[float, typer.Option(help="Min-p truncation of the target; 0 is off.")] = 0.0,
+    ess_threshold: Annotated[float, typer.Option(help="Resample below this share of the particles; 0 never does.")] = 0.5,
+    resampling: Annotated[str, typer.Option(help="multinomial, stratified, systematic or residual.")] = "systematic",
+    estimator: Annotated[str, typer.Option(help="des_raj, recursive, paper or geometric.")] = "des_raj",
+    tail_checks: Annotated[int | None, typer.Option(help="Checks after the accepted token (des_raj).")] = None,
+    model: Annotated[str, typer.Option(help="A known model or a folder in Hugging Face format.")] = DEFAULT_MODEL,
+    chat: Annotated[bool, typer.Option("--chat", help="Send the prompt through the chat template.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    progress: Annotated[bool, typer.Option(help="Show a progress bar on stderr.")] = True,
+) -> None:
+    """Print weighted samples of the model's distribution, restricted to what the grammar accepts."""
+    constraint = _constraint(schema, regex, grammar, choice)
+    text = sys.stdin.read() if prompt == "-" else prompt
+    if not text:
+        raise InputError("the prompt is empty; a prompt needs at least one token")
+    from ..engine import Engine
+
+    console = Console(stderr=True)
+    with console.status(f"loading {model} ...") if progress else _nothing():
+        engine = Engine(model)
+    with engine:
+        result = engine.generate(
+            [{"role": "user", "content": text}] if chat else text,
+            constraint,
+            particles=particles,
+            seed=seed,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            top_p=top_p,
+            top_k=top_k,
+            min_p=min_p,
+            ess_threshold=ess_threshold,
+            resampling=resampling,
+            estimator=estimator,
+            tail_checks=tail_checks,
+            progress=progress,
+        )
+    if as_json:
+        print(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        print_result(result, constraint)
+    if result.status != "stop":
+        raise typer.Exit(1)
+
+
+def _nothing() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()
+
+
+def _constraint(
+    schema: str | None, regex: str | None, grammar: Path | None, choice: list[str] | None
+) -> Grammar | None:
+    given = {"--schema": schema, "--regex": regex, "--grammar": grammar, "--choice": choice or None}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise InputError(f"{' and '.join(named)} contradict each other; give one of them")
+    if schema is not None:
+        return grammars.json_schema(schema if schema.lstrip().startswith("{") else _read(Path(schema), "--schema"))
+    if regex is not None:
+        return grammars.regex(regex)
+    if grammar is not None:
+        front_end = _GRAMMAR_FILES.get(grammar.suffix)
+        if front_end is None:
+            raise InputError(f"--grammar {grammar}: the suffix says the notation; use {', '.join(_GRAMMAR_FILES)}")
+        return front_end(_read(grammar, "--grammar"))
+    return grammars.choice(choice) if choice else None
+
+
+def _read(path: Path, option: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{option} {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise GrammarError(f"{option} {path} is not UTF-8 text: {error.reason} at byte {error.start}") from None
