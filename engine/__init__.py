@@ -8,8 +8,8 @@
     vllm/         the three parts inside vLLM: processor, worker, scheduler
     result.py     Result, Sample, Statistics
 
-Open `generate.py` first, then `vllm/scheduler.py`.  What is imported here stays light: torch, numba and vLLM are loaded with
-the first `Engine`.
+Open `generate.py` first, then `vllm/scheduler.py`.  What is imported here stays light: torch, numba and vLLM are
+loaded with the first `Engine`.
 """
 
 from __future__ import annotations

@@ -7,22 +7,38 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, overload
+from typing import Any, Self, TypedDict, Unpack, overload
 
 from .errors import InputError, TamisError
 from .models import DEFAULT_MODEL, resolve_model
 from .progress import Progress, postponed_interrupt, reporting
+from .prompts import Prompt, as_batch, encode
 from .result import Result
 from .vllm.environment import engine_options, require_vllm, vllm_environment
-
-Message = Mapping[str, str]
-Prompt = str | Sequence[int] | Sequence[Message]
 
 # Special tokens by which models end a turn or a document.  Converted models often know only one of theirs.
 _STOP_TOKENS = (
     *("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<|eom_id|>"),
     *("<end_of_turn>", "</s>", "<eos>", "<|return|>"),
 )
+
+
+class GenerateOptions(TypedDict, total=False):
+    """The keyword arguments of `Engine.generate`, which documents them."""
+
+    particles: int
+    seed: int
+    max_tokens: int
+    temperature: float
+    top_p: float
+    top_k: int
+    min_p: float
+    ess_threshold: float
+    resampling: str
+    estimator: str
+    tail_checks: int | None
+    eos: Sequence[int] | None
+    progress: bool | Callable[[Progress], None]
 
 
 class Engine:
@@ -48,7 +64,8 @@ class Engine:
                 end-of-turn and end-of-document tokens that the tokenizer has.
             quiet: keep vLLM's log to errors, unless VLLM_LOGGING_LEVEL says otherwise.
             verify: check at every step that worker and scheduler agree on each particle's tokens (for tests).
-            **vllm_options: any option of `vllm.LLM`, such as dtype, max_model_len, max_num_seqs or gpu_memory_utilization.
+            **vllm_options: any option of `vllm.LLM`, such as dtype, max_model_len, max_num_seqs or
+                gpu_memory_utilization.
 
         Raises:
             ModelNotFoundError: neither a known id nor a model folder.
@@ -61,9 +78,9 @@ class Engine:
         with vllm_environment(quiet=quiet):
             options = _merge(engine_options(verify=verify), {"use_tqdm_on_load": not quiet, **vllm_options})
             # Before vLLM itself, so that an unknown release is refused by name.
-            from .vllm import compat
-
             from vllm import LLM
+
+            from .vllm import compat
 
             self._llm: Any = LLM(model=str(folder), **options)
         self._compat = compat
@@ -75,7 +92,7 @@ class Engine:
         self._vocabulary: Any = None
         self.eos: tuple[int, ...] = self._default_eos() if eos is None else tuple(eos)
 
-    # What the engine is ---------------------------------------------------------------------------------------------------
+    # What the engine is ----------------------------------------------------------------------------------------------
 
     @property
     def tokenizer(self) -> Any:
@@ -106,13 +123,23 @@ class Engine:
         """Most particles of one prompt: vLLM's max_num_seqs."""
         return int(self._engine.vllm_config.scheduler_config.max_num_seqs)
 
-    # Generation -----------------------------------------------------------------------------------------------------------
+    # Generation ------------------------------------------------------------------------------------------------------
 
     @overload
-    def generate(self, prompts: str | Sequence[int] | Sequence[Message], grammar: Any = None, **options: Any) -> Result: ...
+    def generate(
+        self,
+        prompts: str | list[int] | list[dict[str, str]],
+        grammar: Any = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Result: ...
 
     @overload
-    def generate(self, prompts: Sequence[Prompt], grammar: Any = None, **options: Any) -> list[Result]: ...
+    def generate(
+        self,
+        prompts: list[str] | list[list[int]] | list[list[dict[str, str]]] | list[Prompt],
+        grammar: Any = None,
+        **options: Unpack[GenerateOptions],
+    ) -> list[Result]: ...
 
     def generate(
         self,
@@ -167,9 +194,12 @@ class Engine:
         from .vllm.requests import check_max_tokens
 
         check_max_tokens(max_tokens)
-        single, batch = _as_batch(prompts)
+        single, batch = as_batch(prompts)
         grammars = _per_prompt(grammar, len(batch))
-        encoded = [self._encode(prompt, position) for position, prompt in enumerate(batch)]
+        encoded = [
+            encode(prompt, position, self.tokenizer, self.vocabulary_size, self.max_model_len)
+            for position, prompt in enumerate(batch)
+        ]
         ends = self._eos(eos)
         descriptions: list[dict[str, Any]] = []
         described: dict[int, dict[str, Any]] = {}
@@ -199,8 +229,8 @@ class Engine:
             ]
             if particles > self.max_particles:
                 raise InputError(
-                    f"particles={particles} exceeds the engine's {self.max_particles} batch slots; build the engine with "
-                    f"max_num_seqs={particles} or more"
+                    f"particles={particles} exceeds the engine's {self.max_particles} batch slots; build the engine "
+                    f"with max_num_seqs={particles} or more"
                 )
             results = self._run(encoded, requests, max_tokens, progress)
         finally:
@@ -261,43 +291,7 @@ class Engine:
             # One empty step, so that the worker forgets the last requests, too.
             self._step()
 
-    # Text and tokens ------------------------------------------------------------------------------------------------------
-
-    def _encode(self, prompt: Any, position: int) -> list[int]:
-        """Token ids of one prompt; InputError if it is empty, malformed or too long."""
-        where = f"prompt {position}"
-        if isinstance(prompt, str):
-            ids = self._require_tokenizer(where)(prompt)["input_ids"] if prompt else []
-        elif _is_chat(prompt):
-            tokenizer = self._require_tokenizer(where)
-            if not getattr(tokenizer, "chat_template", None):
-                raise InputError(f"{where} is a list of messages, but the model has no chat template; pass a str")
-            text = tokenizer.apply_chat_template(list(prompt), add_generation_prompt=True, tokenize=False)
-            ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-        elif _is_tokens(prompt):
-            ids = [int(token) for token in prompt]
-        else:
-            raise InputError(
-                f"{where} must be a str, a list of token ids or a list of {{'role', 'content'}} messages, got {prompt!r:.80}"
-            )
-        if not ids:
-            raise InputError(f"{where} is empty; a prompt needs at least one token")
-        size = self.vocabulary_size
-        for token in ids:
-            if not 0 <= token < size:
-                raise InputError(f"{where} holds token id {token}, outside the model's vocabulary of {size}")
-        if len(ids) >= self.max_model_len:
-            raise InputError(
-                f"{where} has {len(ids)} tokens, which leaves no room in the model's context of {self.max_model_len}; "
-                f"shorten it, or build the engine with a larger max_model_len"
-            )
-        return list(ids)
-
-    def _require_tokenizer(self, where: str) -> Any:
-        tokenizer = self.tokenizer
-        if tokenizer is None:
-            raise InputError(f"{where} is text, but the engine was built without a tokenizer; pass token ids")
-        return tokenizer
+    # Text and tokens -------------------------------------------------------------------------------------------------
 
     def _decode(self, tokens: Sequence[int]) -> str:
         """Text of token ids, special tokens left out; without a tokenizer the ids themselves, separated by spaces."""
@@ -328,7 +322,7 @@ class Engine:
             ids.update(known[name] for name in _STOP_TOKENS if name in known)
         return tuple(sorted(id_ for id_ in ids if 0 <= id_ < self.vocabulary_size))
 
-    # End ------------------------------------------------------------------------------------------------------------------
+    # End -------------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Free the model; the engine cannot be used afterwards.  Closing twice is fine."""
@@ -365,32 +359,6 @@ def _merge(own: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[name] = value
     return merged
-
-
-def _is_tokens(prompt: Any) -> bool:
-    return isinstance(prompt, Sequence) and all(isinstance(item, int) and not isinstance(item, bool) for item in prompt)
-
-
-def _is_chat(prompt: Any) -> bool:
-    return (
-        isinstance(prompt, Sequence)
-        and not isinstance(prompt, str)
-        and bool(prompt)
-        and all(isinstance(item, Mapping) and "role" in item and "content" in item for item in prompt)
-    )
-
-
-def _as_batch(prompts: Any) -> tuple[bool, list[Any]]:
-    """(whether it is a single prompt, list of prompts)."""
-    if isinstance(prompts, str):
-        return True, [prompts]
-    if not isinstance(prompts, Sequence):
-        raise InputError(f"prompts must be a str, a list of token ids, a chat, or a list of these; got {prompts!r:.80}")
-    if not prompts:
-        raise InputError("prompts is empty; a prompt needs at least one token")
-    if _is_tokens(prompts) or _is_chat(prompts):
-        return True, [prompts]
-    return False, list(prompts)
 
 
 def _per_prompt(grammar: Any, count: int) -> list[Any]:

@@ -8,7 +8,8 @@ class TamisError(Exception):
 
 
 class InputError(TamisError, ValueError):
-    """An argument cannot be used.  Raised before any model time is spent; the message names the argument and the way out."""
+    """An argument cannot be used.  Raised before any model time is spent; the message names the argument and the way
+    out."""
 
 
 class ModelNotFoundError(InputError):
@@ -16,7 +17,8 @@ class ModelNotFoundError(InputError):
 
 
 class UnsupportedVllmError(TamisError):
-    """The installed vLLM is not one whose internals tamis knows, or is configured in a way that would bend the samples."""
+    """The installed vLLM is not one whose internals tamis knows, or is configured in a way that would bend the
+    samples."""
 
 
 class GenerationError(TamisError):

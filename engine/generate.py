@@ -6,8 +6,9 @@ import atexit
 import threading
 from typing import Any
 
-from .engine import Engine, Prompt
+from .engine import Engine
 from .models import DEFAULT_MODEL
+from .prompts import Prompt
 from .result import Result
 
 _lock = threading.Lock()

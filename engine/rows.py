@@ -97,7 +97,7 @@ def _prepare(
                 for block in range(block_sums.shape[1]):
                     block_sums[row, block] = weights[row, block * BLOCK : (block + 1) * BLOCK].max()
             elif truncates[row]:
-                threshold = truncation_threshold(weights[row], top_k[row], top_p[row], min_p[row])
+                threshold = truncation_threshold(weights[row], total, top_k[row], top_p[row], min_p[row])
                 total = truncate_row(weights[row], block_sums[row], threshold)
         totals[row] = total
 
@@ -262,6 +262,20 @@ def look_up(mask: NDArray[np.uint32], tokens: NDArray[np.int32], out: NDArray[np
 
 
 @kernel
+def _allowed_tokens(mask: NDArray[np.uint32], size: int) -> NDArray[np.int32]:
+    """The tokens below `size` that a mask allows, ascending."""
+    tokens = np.empty(size, dtype=np.int32)
+    count = 0
+    for word in range(min(mask.size, (size + 31) // 32)):
+        if mask[word] != 0:
+            for token in range(word * 32, min(word * 32 + 32, size)):
+                if _allowed(mask, token):
+                    tokens[count] = token
+                    count += 1
+    return tokens[:count]
+
+
+@kernel
 def draw_masked(
     logits: NDArray[np.float32],
     mask: NDArray[np.uint32],
@@ -280,9 +294,10 @@ def draw_masked(
     Where truncation, or float32, leaves no mass to any allowed token, the whole row is used, scaled by its largest
     allowed logit: a probability of 1e-300 still has its weight.
     """
+    tokens = _allowed_tokens(mask, logits.size)
     best = -1
-    for token in range(logits.size):
-        if _allowed(mask, token) and logits[token] > -np.inf and (best < 0 or logits[token] > logits[best]):
+    for token in tokens:
+        if logits[token] > -np.inf and (best < 0 or logits[token] > logits[best]):
             best = token
     if best < 0:
         return -1, -np.inf, False
@@ -293,23 +308,24 @@ def draw_masked(
     maximum, whole = weigh_row(logits, logits.view(np.int32), inverse_temperature, weights, block_sums)
     total = whole
     if truncates:
-        total = truncate_row(weights, block_sums, truncation_threshold(weights, top_k, top_p, min_p))
-    uniform = uniform_pair(key, ORDER_STREAM, draw)[0]
+        total = truncate_row(weights, block_sums, truncation_threshold(weights, whole, top_k, top_p, min_p))
     allowed = 0.0
-    for token in range(logits.size):
-        if not _allowed(mask, token):
-            weights[token] = np.float32(0)
+    for token in tokens:
         allowed += np.float64(weights[token])
     log_weight = np.log(allowed) - np.log(total)
     lifted = allowed == 0
     if lifted:
-        for token in range(logits.size):
-            if _allowed(mask, token):
-                weight = np.float32(np.exp(np.float64((logits[token] - logits[best]) * inverse_temperature)))
-                weights[token] = weight
-                allowed += np.float64(weight)
+        for token in tokens:
+            weights[token] = np.exp(np.float64((logits[token] - logits[best]) * inverse_temperature))
+            allowed += np.float64(weights[token])
         shift = np.float64(inverse_temperature) * (np.float64(logits[best]) - np.float64(maximum))
         log_weight = np.log(allowed) + shift - np.log(whole)
-    for block in range(block_sums.size):
-        block_sums[block] = block_sum(weights[block * BLOCK : min((block + 1) * BLOCK, weights.size)])
-    return pick(weights, block_sums, uniform * sum_blocks(block_sums)), log_weight, lifted and truncates
+    target = uniform_pair(key, ORDER_STREAM, draw)[0] * allowed
+    chosen = -1
+    for token in tokens:
+        if weights[token] > 0:
+            chosen = token
+            target -= np.float64(weights[token])
+            if target < 0:
+                break
+    return chosen, log_weight, lifted and truncates

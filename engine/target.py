@@ -20,7 +20,8 @@ _LOG2_E = np.float32(1.4426950408889634)
 _LN2_HIGH = np.float32(0.693145751953125)
 _LN2_LOW = np.float32(1.4286068203094172e-06)
 _UNDERFLOW = np.float32(-87.0)
-_BIN_SHIFT = 16
+_SMALLEST = 1.1754943508222875e-38
+_BIN_SHIFT = 18
 _BINS = (0x3F800000 >> _BIN_SHIFT) + 1
 
 
@@ -165,50 +166,77 @@ def weigh_row(
 
 @kernel
 def _bin(bits: np.int32) -> int:
-    """Histogram bin of a weight in [0, 1] given as bits: sign, exponent and the leading 7 bits of the fraction."""
+    """Histogram bin of a weight in [0, 1] given as bits: sign, exponent and the leading 5 bits of the fraction."""
     return int(bits >> np.int32(_BIN_SHIFT))
 
 
 @kernel
-def _members(weights: NDArray[np.float32], bits: NDArray[np.int32], bin_: int, floor: float) -> NDArray[np.float32]:
-    """The weights of one bin that are at least `floor`, in descending order."""
+def _members(values: NDArray[np.float32], bits: NDArray[np.int32], bin_: int, floor: float) -> NDArray[np.float32]:
+    """The values of one bin that are at least `floor`, in descending order."""
+    members = np.empty(values.size, dtype=np.float32)
     count = 0
-    for i in range(weights.size):
-        if _bin(bits[i]) == bin_ and weights[i] >= floor:
+    for i in range(values.size):
+        if _bin(bits[i]) == bin_ and values[i] >= floor:
+            members[count] = -values[i]
             count += 1
-    members = np.empty(count, dtype=np.float32)
-    count = 0
-    for i in range(weights.size):
-        if _bin(bits[i]) == bin_ and weights[i] >= floor:
-            members[count] = -weights[i]
-            count += 1
-    members.sort()
-    return -members
+    members[:count].sort()
+    return -members[:count]
 
 
 @kernel
-def truncation_threshold(weights: NDArray[np.float32], top_k: int, top_p: float, min_p: float) -> float:
-    """The smallest weight that survives min_p, then top_k, then top_p; weights (V,) lie in [0, 1], the largest is 1.
+def _survivors(
+    weights: NDArray[np.float32], total: float, top_k: int, top_p: float, min_p: float
+) -> NDArray[np.float32]:
+    """The weights that bounds cannot tell to be truncated, in any order.
 
-    A histogram over the leading bits finds the bin of the threshold, only that bin is sorted: O(V), where a sort
-    of the row would cost 30 times as much.
+    The top_k-th largest block maximum bounds the top_k-th largest weight from below. All weights below
+    (1 - top_p) total / V together weigh less than top_p cuts off, provided that it is the only truncation.
     """
-    bits = weights.view(np.int32)
-    floor = max(min_p, 1.1754943508222875e-38)
+    blocks = weights.size // BLOCK
+    floor = max(min_p, _SMALLEST)
+    if 0 < top_k <= blocks:
+        bits = weights.view(np.int32)
+        maxima = np.empty(blocks, dtype=np.int32)
+        for block in range(blocks):
+            maxima[block] = _maximum_bits(bits[block * BLOCK : (block + 1) * BLOCK])
+        maxima.sort()
+        floor = max(floor, np.float64(maxima.view(np.float32)[blocks - top_k]))
+    elif top_k == 0 and min_p == 0 and top_p < 1:
+        # Halved, so that rounding of the total cannot matter.
+        floor = max(floor, 0.5 * (1 - top_p) * total / weights.size)
+    bound = np.float32(floor)
+    survivors = np.empty(weights.size, dtype=np.float32)
+    count = 0
+    for i in range(weights.size):
+        survivors[count] = weights[i]
+        count += weights[i] >= bound
+    return survivors[:count]
+
+
+@kernel
+def truncation_threshold(weights: NDArray[np.float32], total: float, top_k: int, top_p: float, min_p: float) -> float:
+    """The smallest weight that survives min_p, then top_k, then top_p.
+
+    weights (V,) lie in [0, 1], the largest is 1; `total` is their sum. Bounds thin the row out, a histogram over the
+    leading bits of the rest finds the bin of the threshold, only that bin is sorted: O(V) for any row.
+    """
+    floor = max(min_p, _SMALLEST)
+    values = _survivors(weights, total, top_k, top_p, min_p)
+    bits = values.view(np.int32)
     counts = np.zeros(_BINS, dtype=np.int64)
     masses = np.zeros(_BINS, dtype=np.float64)
-    for i in range(weights.size):
-        if weights[i] >= floor:
+    for i in range(values.size):
+        if values[i] >= floor:
             bin_ = _bin(bits[i])
             counts[bin_] += 1
-            masses[bin_] += weights[i]
-    if 0 < top_k < counts.sum():
+            masses[bin_] += values[i]
+    if 0 < top_k <= counts.sum():
         above = 0
         bin_ = _BINS - 1
         while above + counts[bin_] < top_k:
             above += counts[bin_]
             bin_ -= 1
-        members = _members(weights, bits, bin_, floor)
+        members = _members(values, bits, bin_, floor)
         floor = np.float64(members[top_k - above - 1])
         # Tokens that tie with the last one kept stay; the rest of the bin and all lower bins are gone.
         counts[bin_] = 0
@@ -220,7 +248,7 @@ def truncation_threshold(weights: NDArray[np.float32], top_k: int, top_p: float,
         counts[:bin_] = 0
         masses[:bin_] = 0.0
     if top_p < 1:
-        goal = top_p * masses.sum()
+        goal = top_p * (total if top_k == 0 and min_p == 0 else masses.sum())
         mass = 0.0
         bin_ = _BINS - 1
         lowest = 0
@@ -229,7 +257,7 @@ def truncation_threshold(weights: NDArray[np.float32], top_k: int, top_p: float,
         while bin_ > lowest and mass + masses[bin_] < goal:
             mass += masses[bin_]
             bin_ -= 1
-        for member in _members(weights, bits, bin_, floor):
+        for member in _members(values, bits, bin_, floor):
             floor = np.float64(member)
             mass += floor
             if mass >= goal:

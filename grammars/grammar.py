@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
 
-from ._core import Automaton, CompileError, GrammarBuilder
+from ._core import Automaton, CompileError, GrammarBuilder, TokenAutomaton
 from .errors import GrammarError
+from .vocabulary import Vocabulary
 
 # kind -> the module whose `lower(builder, source, **options)` turns such a source into a node of the builder.
 FRONT_ENDS: Final = {
@@ -69,6 +70,10 @@ class Grammar:
         Raises `GrammarError` where no automaton can be had, for instance when the grammar accepts nothing.
         """
         return _automata.get(self, memory_limit)
+
+    def bind(self, vocabulary: Vocabulary) -> TokenAutomaton:
+        """The automaton over the tokens of a vocabulary; raises as `compile` does."""
+        return self.compile().bind(vocabulary)
 
     def passes(self) -> list[tuple[str, str]]:
         """(name of the pass, grammar as text) after each of the compiler's passes, the source first."""

@@ -64,6 +64,7 @@ class Automaton::Settlement {
     while (!callers_.empty()) {
       const auto first = callers_.begin();
       const Callers callers = std::move(first->second);
+      entered_rank_ = static_cast<std::int64_t>(first->first);
       callers_.erase(first);
       const Configuration entered{a_.rule_starts_[callers.rule], caller_context(callers.returns)};
       configurations_.push_back(entered);
@@ -73,7 +74,9 @@ class Automaton::Settlement {
 
   void gather(const Configuration& c) {
     for (const Subsets::Call& call : subsets_.calls(c.subset)) {
-      Callers& callers = callers_[a_.nfa_.rule_ranks[call.rule]];
+      const std::uint32_t rank = a_.nfa_.rule_ranks[call.rule];
+      if (rank <= entered_rank_) throw std::logic_error("left recursion survived the passes");
+      Callers& callers = callers_[rank];
       callers.rule = call.rule;
       callers.returns.push_back({call.returns_to, c.context});
     }
@@ -97,6 +100,7 @@ class Automaton::Settlement {
   Subsets& subsets_;
   Configurations configurations_;
   bool may_end_ = false;
+  std::int64_t entered_rank_ = -1;
   std::map<std::uint32_t, Callers> callers_;  // by rank: every caller is known before its rule is entered
 };
 

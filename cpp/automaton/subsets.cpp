@@ -7,6 +7,7 @@ namespace tamis {
 namespace {
 
 constexpr SubsetId kUnknownStep = 0xFFFFFFFFU;
+constexpr std::size_t kPositions = 20000;     // positions with counters in one subset
 constexpr std::size_t kMemberSearch = 50000;  // tuples looked at before "has a member" is assumed
 
 }  // namespace
@@ -159,8 +160,11 @@ void Subsets::expand(Position p) {
     if (seen_plain_[id] == collection_) return;
     seen_plain_[id] = collection_;
   } else if (state.kind != Nfa::Kind::kChars) {
-    if (std::find(seen_framed_.begin(), seen_framed_.end(), p) != seen_framed_.end()) return;
-    seen_framed_.push_back(p);
+    if (!seen_framed_.insert(p).second) return;
+    if (seen_framed_.size() > kPositions) {
+      abandon();
+      throw LimitError("too many ways to read the same string: nested or ambiguous bounded repeats");
+    }
   }
   switch (state.kind) {
     case Nfa::Kind::kFinal:
@@ -199,13 +203,18 @@ void Subsets::expand(Position p) {
   }
 }
 
+void Subsets::abandon() {
+  todo_.clear();
+  core_.clear();
+  seen_framed_.clear();
+  collection_ = 0;
+}
+
 SubsetId Subsets::collected() {
   std::sort(core_.begin(), core_.end());
   core_.erase(std::unique(core_.begin(), core_.end()), core_.end());
   const SubsetId made = interned(core_);
-  core_.clear();
-  seen_framed_.clear();
-  collection_ = 0;
+  abandon();
   return made;
 }
 

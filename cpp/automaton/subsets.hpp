@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "interner.hpp"
@@ -76,7 +77,8 @@ class Subsets {
   void add(Position p);
   void drain();
   void expand(Position p);
-  SubsetId collected();
+  SubsetId collected();  // ends the collection
+  void abandon();
   SubsetId interned(const std::vector<Position>& positions);
 
   FrameId frame(FrameId parent, std::uint32_t value);
@@ -105,7 +107,7 @@ class Subsets {
   std::vector<Position> todo_;
   std::vector<Position> core_;
   std::vector<std::uint32_t> seen_plain_;  // per NFA state: the last collection that met it without a frame
-  std::vector<Position> seen_framed_;
+  std::unordered_set<Position> seen_framed_;
   std::uint32_t collection_ = 0;
 };
 

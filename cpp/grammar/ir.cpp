@@ -161,7 +161,11 @@ NodeId Grammar::repeat(NodeId node, std::int32_t min, std::int32_t max) {
   if (min == 1 && max == 1) return node;
   if (min == 0 && max == 1) return optional(node);
   const Node inner = nodes_[node];
-  if (inner.kind == NodeKind::kRepeat && inner.min == 0 && inner.max < 0 && max < 0) return node;
+  if (inner.kind == NodeKind::kRepeat && (inner.min == 0 || (inner.min == 1 && min > 0))) {
+    // Any number of copies up to the product can be cut into such groups; one counter reads it unambiguously.
+    const std::int64_t product = inner.max < 0 || max < 0 ? -1 : static_cast<std::int64_t>(inner.max) * max;
+    if (product <= INT32_MAX) return repeat(inner.a, inner.min == 0 ? 0 : min, static_cast<std::int32_t>(product));
+  }
   Node out{NodeKind::kRepeat};
   out.a = node;
   out.min = min;

@@ -216,7 +216,7 @@ class LeftRecursion {
         break;
       }
       default:
-        out.beta = id;
+        out.beta = nonempty(id);
     }
     return out;
   }

@@ -1,7 +1,7 @@
 """What the worker tells the scheduler about one drawn token.
 
-Records leave the worker attached to vLLM's ModelRunnerOutput, so they take the same road whether worker and scheduler share
-a process or not.
+Records leave the worker attached to vLLM's ModelRunnerOutput, so they take the same road whether worker and scheduler
+share a process or not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ class TokenRecord:
         checks: how many tokens the constraint was asked about.
         flags: bit set, see `tamis.engine.awrs`.
         error: why no token could be drawn (then `token` is -1), else None.
-        tokens: all tokens the worker believes this particle has, the new one not included; sent only when verification is on.
+        tokens: all tokens the worker believes this particle has, the new one not included; sent only when
+            verification is on.
     """
 
     token: int

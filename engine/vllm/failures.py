@@ -1,4 +1,5 @@
-"""Errors on their way from a constraint in the worker to the caller: text crosses processes, the exception itself does not.
+"""Errors on their way from a constraint in the worker to the caller: text crosses processes, the exception itself
+does not.
 
 In one process the original exception is found again by its number, so a predicate's own traceback reaches its author.
 """

@@ -1,7 +1,7 @@
 """The bookkeeping of one particle group: tokens, weights, when to resample, what to answer.  No vLLM in here.
 
-A group is in step when all its live particles have equally many tokens.  Only then may it resample, because only then are
-the weights comparable; the scheduler holds back particles that are ahead.
+A group is in step when all its live particles have equally many tokens.  Only then may it resample, because only then
+are the weights comparable; the scheduler holds back particles that are ahead.
 """
 
 from __future__ import annotations
@@ -143,12 +143,19 @@ class ParticleGroup:
         return np.array([p.log_weight if p.status == STOP else -math.inf for p in self.particles])
 
     def leader(self) -> Particle | None:
-        """The particle whose tokens stand for the group: the heaviest complete one, else the heaviest cut one."""
-        for status in (STOP, LENGTH):
-            of_status = [particle for particle in self.particles if particle.status == status]
-            if of_status:
-                return max(of_status, key=lambda particle: particle.log_weight)
-        return None
+        """The particle whose tokens stand for the group, None if all are dead.
+
+        A complete one of the token sequence with the largest total weight; if none is complete, the heaviest cut one.
+        """
+        weights = smc.normalized_weights(self.final_log_weights()).tolist()
+        masses: dict[tuple[int, ...], float] = {}
+        for particle, weight in zip(self.particles, weights, strict=True):
+            masses[tuple(particle.tokens)] = masses.get(tuple(particle.tokens), 0.0) + weight
+        complete = [particle for particle in self.particles if particle.status == STOP]
+        if complete:
+            return max(complete, key=lambda particle: masses[tuple(particle.tokens)])
+        cut = [particle for particle in self.particles if particle.status == LENGTH]
+        return max(cut, key=lambda particle: particle.log_weight, default=None)
 
     def answer(self) -> dict[str, Any]:
         """The group as plain values, MessagePack and JSON alike (a weight of zero is None, as JSON has no infinity)."""

@@ -1,14 +1,15 @@
 """One group of particles as it travels in a request: `SamplingParams.extra_args["tamis"]`.
 
-The wire form is a dict of plain values, because it may cross processes as MessagePack; it is parsed once, here, and unknown
-or impossible entries are refused.  The scheduler adds a second entry, `PARTICLE_KEY`, to the requests it makes itself.
+The wire form is a dict of plain values, because it may cross processes as MessagePack; it is parsed once, here, and
+unknown or impossible entries are refused.  The scheduler adds a second entry, `PARTICLE_KEY`, to the requests it
+makes itself.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError
@@ -19,7 +20,7 @@ from ..target import Target
 GROUP_KEY = "tamis"
 PARTICLE_KEY = "tamis_particle"
 
-_CONSTRAINT_KINDS = {
+_CONSTRAINT_KINDS: dict[str, dict[str, type]] = {
     "anything": {"kind": str},
     "grammar": {"kind": str, "spec": dict},
     "registered": {"kind": str, "id": int, "process": int},
@@ -45,8 +46,8 @@ class GroupOptions:
     particles: int = 1
     seed: int = 0
     request: int = 0
-    target: Target = Target()
-    estimator: Estimator = Estimator()
+    target: Target = field(default_factory=Target)
+    estimator: Estimator = field(default_factory=Estimator)
     ess_threshold: float = 0.5
     resampling: str = "systematic"
     eos: tuple[int, ...] | None = None
@@ -154,7 +155,7 @@ def _integer(name: str, value: Any, least: int | None = None) -> None:
 
 
 def _constraint(constraint: Any) -> None:
-    fields = _CONSTRAINT_KINDS.get(constraint.get("kind")) if isinstance(constraint, Mapping) else None
+    fields = _CONSTRAINT_KINDS.get(str(constraint.get("kind"))) if isinstance(constraint, Mapping) else None
     if fields is None:
         raise InputError(f"constraint must be a dict whose kind is one of {', '.join(_CONSTRAINT_KINDS)}")
     for name, kind in fields.items():

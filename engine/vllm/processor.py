@@ -1,8 +1,8 @@
 """AWRS as a logits processor of vLLM: it draws the token itself and leaves vLLM's sampler nothing to choose.
 
-All particles of a step are drawn by one call of `sample_step`.  Requests run at vLLM temperature 0, so vLLM's sampler takes
-the argmax of each row; one entry of the row is raised far above all others, which is all the argmax needs.  The weights leave
-through `take_records` (see `worker`).
+All particles of a step are drawn by one call of `sample_step`.  Requests run at vLLM temperature 0, so vLLM's sampler
+takes the argmax of each row; one entry of the row is raised far above all others, which is all the argmax needs.  The
+weights leave through `take_records` (see `worker`).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _FORCED = 3.0e38
 
 _MOST_VOCABULARIES = 8
 
-# Settings of SamplingParams that would bend the target behind the sampler's back, or that nothing would apply: name, the
-# value that means "off", and what to do instead.
+# Settings of SamplingParams that would bend the target behind the sampler's back, or that nothing would apply: name,
+# the value that means "off", and what to do instead.
 _REFUSED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("n", (1,), "use particles"),
     ("structured_outputs", (None,), "pass a grammar to tamis"),
@@ -66,7 +66,8 @@ _REFUSED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
 class _Row:
     """One particle in vLLM's batch.
 
-    `prefix` are the tokens it inherited when it was forked (vLLM sees them as prompt), `output` is vLLM's own growing list.
+    `prefix` are the tokens it inherited when it was forked (vLLM sees them as prompt), `output` is vLLM's own growing
+    list.
     """
 
     key: str
@@ -153,7 +154,8 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
                 rows[source] = displaced
 
     def apply(self, logits: torch.Tensor) -> torch.Tensor:
-        """Draw for every particle in the batch and force the drawn token; logits (batch, vocabulary) change in place."""
+        """Draw for every particle in the batch and force the drawn token; logits (batch, vocabulary) change in
+        place."""
         if not self._rows:
             return logits
         indices = sorted(self._rows)
@@ -226,7 +228,9 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
             row.state = int(state)
             row.consumed += 1
             if row.state < 0:
-                row.error = failures.remember(GenerationError("the constraint rejects a token that it accepted when asked"))
+                row.error = failures.remember(
+                    GenerationError("the constraint rejects a token that it accepted when asked")
+                )
 
     def _draw(self, rows: list[_Row], logits: torch.Tensor) -> None:
         """Draw one token per row and keep the records."""
@@ -277,7 +281,9 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
         """The model's vocabulary with these EOS ids; a few are kept."""
         found = self._vocabularies.get(eos)
         if found is None:
-            found = self._vocabularies[eos] = vocabulary_of(cached_tokenizer_from_config(self._model_config), eos, self._size)
+            found = self._vocabularies[eos] = vocabulary_of(
+                cached_tokenizer_from_config(self._model_config), eos, self._size
+            )
             if len(self._vocabularies) > _MOST_VOCABULARIES:
                 self._vocabularies.popitem(last=False)
         self._vocabularies.move_to_end(eos)
@@ -312,5 +318,3 @@ def _refuse_conflicts(params: SamplingParams) -> None:
 def _tamis_config(config: VllmConfig) -> dict[str, Any]:
     additional = config.additional_config
     return dict(additional.get("tamis", {})) if isinstance(additional, dict) else {}
-
-

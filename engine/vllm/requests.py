@@ -4,8 +4,8 @@
     (output,) = llm.generate(prompt, sampling_params(grammar, particles=8))
     result = read_result(output, llm.get_tokenizer())
 
-The same `sampling_params` and `read_result` serve `AsyncLLM`; there grammars travel as their source, and Python predicates
-are refused with an error, because they cannot leave their process.
+The same `sampling_params` and `read_result` serve `AsyncLLM`; there grammars travel as their source, and Python
+predicates are refused with an error, because they cannot leave their process.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def read_answer(output: RequestOutput, decode: Callable[[Sequence[int]], str]) -
     if answer is None:
         reason = output.outputs[0].finish_reason if output.outputs else None
         raise GenerationError(
-            f"request {output.request_id} ended without an answer (finish reason {reason}): it was aborted, or the engine was "
-            f"started without tamis.engine.vllm.environment.engine_options()"
+            f"request {output.request_id} ended without an answer (finish reason {reason}): it was aborted, or the "
+            f"engine was started without tamis.engine.vllm.environment.engine_options()"
         )
     if "error" in answer:
         cause = failures.recall(answer["error"])

@@ -1,12 +1,13 @@
 """SMC in vLLM's scheduler: one request per group comes in, N particle requests run, one answer goes out.
 
-Particles are requests that only this scheduler knows.  To fork one, the request of the dying slot is finished and a new one
-starts whose prompt is the group's prompt plus the ancestor's tokens; the prefix cache makes that cheap.  (Rewriting a
-request's tokens in place would be wrong: the worker keeps the old ones.)
+Particles are requests that only this scheduler knows.  To fork one, the request of the dying slot is finished and a
+new one starts whose prompt is the group's prompt plus the ancestor's tokens; the prefix cache makes that cheap.
+(Rewriting a request's tokens in place would be wrong: the worker keeps the old ones.)
 
-A group is admitted whole: it needs a batch slot for each particle and keeps all of them to its end, since a finished particle
-may be resampled into a live one.  All requests therefore wait in a queue of this class, and vLLM's own scheduler is handed
-only what fits.  Waiting is fair: requests overtake a group that does not fit yet for a bounded number of steps only.
+A group is admitted whole: it needs a batch slot for each particle and keeps all of them to its end, since a finished
+particle may be resampled into a live one.  All requests therefore wait in a queue of this class, and vLLM's own
+scheduler is handed only what fits.  Waiting is fair: requests overtake a group that does not fit yet for a bounded
+number of steps only.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from itertools import islice
 from typing import Any
 
 from ..errors import UnsupportedVllmError
+from .answers import answer, emit, refusal
 from .channel import ATTRIBUTE, TokenRecord
 from .compat import (
     EngineCoreOutput,
     EngineCoreOutputs,
-    FinishReason,
     ModelRunnerOutput,
     PauseState,
     Request,
@@ -35,7 +36,7 @@ from .compat import (
     create_request_queue,
 )
 from .constraints import content_key
-from .group import LENGTH, STOP, ParticleGroup
+from .group import ParticleGroup
 from .options import GROUP_KEY, PARTICLE_KEY, GroupOptions
 
 # Scheduler steps for which later requests may overtake one that does not fit.
@@ -44,8 +45,8 @@ _PATIENCE = 64
 # Waiting requests looked at per step.
 _WINDOW = 256
 
-# Tokens per particle for which a group must find free KV blocks at admission.  Asking for max_tokens would leave most of the
-# cache idle, as most strings are short; when it runs out, vLLM preempts.
+# Tokens per particle for which a group must find free KV blocks at admission.  Asking for max_tokens would leave most
+# of the cache idle, as most strings are short; when it runs out, vLLM preempts.
 _HEADROOM = 64
 
 # Far enough ahead that vLLM passes a running request over until it is reset.
@@ -85,7 +86,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         self._rejected: list[tuple[Request, str]] = []
         self.tokens_drawn = 0
 
-    # Requests coming in and going out ------------------------------------------------------------------------------------
+    # Requests coming in and going out --------------------------------------------------------------------------------
 
     def add_request(self, request: Request) -> None:
         """Queue a request; a streaming session goes its own way, vLLM resumes it by id."""
@@ -123,7 +124,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         leaders = {self._particle_of[id_][0].leader.request_id if id_ in self._particle_of else id_ for id_ in ids}
         waiting = [request for request in self.pending if request.request_id in leaders]
         waiting_ids = {request.request_id for request in waiting}
-        finished = []
+        finished: list[Request] = []
         if waiting:
             self.pending.remove_requests(waiting)
         for request in waiting:
@@ -137,14 +138,15 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
             running.leader.status = finished_status
             finished.append(running.leader)
         others = leaders - waiting_ids - {request.request_id for request in finished}
-        return finished + super().finish_requests(others, finished_status)
+        finished.extend(super().finish_requests(others, finished_status))
+        return finished
 
     def get_request_counts(self) -> tuple[int, int]:
         """Numbers of running and waiting requests, as vLLM counts them."""
         running, waiting = super().get_request_counts()
         return running, waiting + len(self.pending) + len(self._parked) + len(self._rejected)
 
-    # One step ------------------------------------------------------------------------------------------------------------
+    # One step --------------------------------------------------------------------------------------------------------
 
     def schedule(self, throttle_prefills: bool = False) -> SchedulerOutput:
         """Admit what fits, hold back particles that are ahead of their group, then let vLLM schedule."""
@@ -170,11 +172,11 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
             if id_ in self.groups:
                 self._settle(running, outputs)
         for request, why in self._rejected:
-            _emit(outputs, request, self._answer_error(request, why))
+            emit(outputs, request, refusal(request, why))
         self._rejected.clear()
         return outputs
 
-    # Admission -----------------------------------------------------------------------------------------------------------
+    # Admission -------------------------------------------------------------------------------------------------------
 
     def _admit(self) -> None:
         """Hand waiting requests to vLLM as far as batch slots and KV blocks reach, fairly."""
@@ -209,8 +211,8 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
 
     def _blocks_for(self, request: Request, particles: int) -> int:
         """KV blocks a group should find free: its prompt once, some headroom per particle."""
-        prompt = -(-request.num_prompt_tokens // self.block_size)
-        headroom = -(-min(request.max_tokens, _HEADROOM) // self.block_size) + 1
+        prompt: int = -(-request.num_prompt_tokens // self.block_size)
+        headroom: int = -(-min(request.max_tokens, _HEADROOM) // self.block_size) + 1
         shared = self.kv_cache_manager.enable_caching
         return (prompt if shared else prompt * particles) + headroom * particles
 
@@ -267,13 +269,13 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
             self.waiting.remove_requests([request])
             self.waiting.prepend_request(request)
 
-    # Keeping a group in step ---------------------------------------------------------------------------------------------
+    # Keeping a group in step -----------------------------------------------------------------------------------------
 
     def _hold(self) -> None:
         """Keep vLLM from scheduling particles that are ahead of their group, let go those that no longer are.
 
-        Running ones are passed over by a field vLLM itself uses for that; waiting ones (preempted, then) are taken out of the
-        queue, so that their group's laggards get the blocks first.
+        Running ones are passed over by a field vLLM itself uses for that; waiting ones (preempted, then) are taken
+        out of the queue, so that their group's laggards get the blocks first.
         """
         held = {}
         for running in self.groups.values():
@@ -292,16 +294,15 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
                 self._parked[id_] = request
 
     def _make_room(self) -> None:
-        """Nothing could run although particles wait: preempt one that is held back, so that a laggard gets its blocks."""
+        """Nothing could run although particles wait: preempt one that is held back, so that a laggard gets its
+        blocks."""
         for request in reversed(self.running):
             if request.next_decode_eligible_step == _NEVER:
                 self.running.remove(request)
                 self._preempt_request(request, time.monotonic())
                 return
 
-    def _take(
-        self, output: EngineCoreOutput, records: dict[str, TokenRecord], touched: dict[str, _Running]
-    ) -> bool:
+    def _take(self, output: EngineCoreOutput, records: dict[str, TokenRecord], touched: dict[str, _Running]) -> bool:
         """Whether an output belongs to a particle; if so its token is booked."""
         found = self._particle_of.get(output.request_id)
         if found is None:
@@ -315,7 +316,9 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         if output.new_token_ids:
             record = records.get(output.request_id)
             if record is None:
-                raise UnsupportedVllmError(f"the worker sent no weight for particle {output.request_id}; is worker_cls loaded?")
+                raise UnsupportedVllmError(
+                    f"the worker sent no weight for particle {output.request_id}; is worker_cls loaded?"
+                )
             self._check(output, record, group.particles[index].tokens, group.eos)
             self.tokens_drawn += 1
             group.receive(index, record, finished)
@@ -337,7 +340,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
             self.verified_rows += 1
             if record.tokens != tuple(tokens):
                 raise UnsupportedVllmError(
-                    f"particle {output.request_id}: the worker has tokens {record.tokens}, the scheduler {tuple(tokens)}"
+                    f"particle {output.request_id}: the worker has {record.tokens}, the scheduler {tuple(tokens)}"
                 )
 
     def _settle(self, running: _Running, outputs: dict[int, EngineCoreOutputs]) -> None:
@@ -352,7 +355,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
             if group.live:
                 return
         self._dissolve(running)
-        _emit(outputs, running.leader, self._answer(running))
+        emit(outputs, running.leader, answer(running.leader, group, running.events, running.prefill_stats))
 
     def _retire(self, request_id: str | None) -> None:
         """End a particle's request."""
@@ -370,42 +373,6 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         if self.finished_req_ids_dict is not None:
             self.finished_req_ids_dict[running.leader.client_index].add(running.leader.request_id)
 
-    # Answers -------------------------------------------------------------------------------------------------------------
-
-    def _answer(self, running: _Running) -> EngineCoreOutput:
-        leader, group = running.leader, running.group
-        best = group.leader() if group.error is None else None
-        if group.error is not None:
-            reason, status = FinishReason.ERROR, RequestStatus.FINISHED_ERROR
-        elif best is None:
-            # Every particle died: there is no string, and "stop" or "length" would claim one.
-            reason, status = FinishReason.ABORT, RequestStatus.FINISHED_ABORTED
-        elif best.status == STOP:
-            reason, status = FinishReason.STOP, RequestStatus.FINISHED_STOPPED
-        else:
-            assert best.status == LENGTH
-            reason, status = FinishReason.LENGTH, RequestStatus.FINISHED_LENGTH_CAPPED
-        leader.status = status
-        return EngineCoreOutput(
-            request_id=leader.request_id,
-            new_token_ids=[] if best is None else list(best.tokens),
-            finish_reason=reason,
-            events=running.events,
-            prefill_stats=running.prefill_stats,
-            trace_headers=leader.trace_headers,
-            kv_transfer_params={GROUP_KEY: group.answer()},
-        )
-
-    @staticmethod
-    def _answer_error(leader: Request, why: str) -> EngineCoreOutput:
-        leader.status = RequestStatus.FINISHED_ERROR
-        return EngineCoreOutput(
-            request_id=leader.request_id,
-            new_token_ids=[],
-            finish_reason=FinishReason.ERROR,
-            kv_transfer_params={GROUP_KEY: {"error": why}},
-        )
-
 
 def _options_of(request: Request) -> GroupOptions | None:
     params = request.sampling_params
@@ -420,7 +387,3 @@ def _model_eos(leader: Request) -> tuple[int, ...]:
     if params.eos_token_id is not None:
         ids.add(params.eos_token_id)
     return tuple(sorted(ids))
-
-
-def _emit(outputs: dict[int, EngineCoreOutputs], leader: Request, output: EngineCoreOutput) -> None:
-    outputs.setdefault(leader.client_index, EngineCoreOutputs()).outputs.append(output)

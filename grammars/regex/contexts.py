@@ -17,7 +17,7 @@ from typing import Final
 from ..builder import Builder
 from ..errors import GrammarError
 from .charsets import NEWLINE, Ranges, intersection, partition
-from .nodes import Alternatives, Assertion, Chars, Node, Repeat, assertions
+from .nodes import Alternatives, Assertion, Chars, Node, Repeat, assertions, nullable
 from .nodes import Sequence as SequenceNode
 
 EDGE: Final = -1
@@ -141,7 +141,7 @@ class ContextLowering:
     def _plain_words(self, node: Node) -> Words:
         """The words of a node without assertions, which are the same in every context."""
         whole = self._lower_plain(self._builder, node, self._codec)
-        empty = _nullable(node)
+        empty = nullable(node)
         if len(self._cells) == 1:
             proper = (
                 whole if not empty else self._lower_plain(self._builder, self._made(_without_empty(node)), self._codec)
@@ -278,17 +278,9 @@ class ContextLowering:
         return paths
 
 
-def _nullable(node: Node) -> bool:
-    if isinstance(node, Repeat):
-        return node.least == 0 or _nullable(node.item)
-    if isinstance(node, Alternatives):
-        return any(map(_nullable, node.items))
-    return isinstance(node, SequenceNode) and all(map(_nullable, node.items))
-
-
 def _without_empty(node: Node) -> Node:
     """A tree for the words of `node` other than the empty one."""
-    if not _nullable(node) or isinstance(node, Chars):
+    if not nullable(node) or isinstance(node, Chars):
         return node
     if isinstance(node, Repeat):
         return Repeat(_without_empty(node.item), 1, node.most) if node.most else Alternatives(())

@@ -100,3 +100,18 @@ def postorder(root: Node) -> Iterator[Node]:
 def assertions(root: Node) -> list[Assertion]:
     """The assertions in the tree, in no particular order."""
     return [node for node in postorder(root) if isinstance(node, Assertion)]
+
+
+def nullable(root: Node) -> bool:
+    """Does a tree match the empty text, if its assertions hold?"""
+    known: dict[int, bool] = {}
+    for node in postorder(root):
+        if isinstance(node, Repeat):
+            known[id(node)] = node.least == 0 or known[id(node.item)]
+        elif isinstance(node, Alternatives):
+            known[id(node)] = any(known[id(item)] for item in node.items)
+        elif isinstance(node, Sequence):
+            known[id(node)] = all(known[id(item)] for item in node.items)
+        else:
+            known[id(node)] = isinstance(node, Assertion)
+    return known[id(root)]

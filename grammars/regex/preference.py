@@ -5,6 +5,9 @@ rounds, or fewer if lazy. A text w is found this way where `re.match(pattern, w)
 but not `"a"b"`. These are the texts that lark's dynamic_complete lexer takes for a token: it matches at a place, then
 again on every shorter beginning of what it found.
 
+A round of a repetition that matches nothing counts as none; `re` has a rule of its own for those, which matters only
+where a repeated group can be empty and prefers to be, as in `(?:a*?)*`.
+
 The set is regular: threads of a nondeterministic automaton run side by side in their order of preference, and one that
 matches cuts off all behind it. (Thompson's simulation with priorities, as in R. Cox, "Regular Expression Matching: the
 Virtual Machine Approach", 2009.)

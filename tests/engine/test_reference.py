@@ -37,6 +37,8 @@ def assert_matches_enumeration(constraint, runs, particles, *, sigmas=5.0, targe
     Strings that are expected fewer than 200 times in all runs are judged together, so that the normal approximation
     behind the standard errors holds. Returns the runs.
     """
+    # With more tail checks than tokens the weights would be exact; two leave something to test.
+    options.setdefault("estimator", Estimator("des_raj", 2))
     exact = exact_posterior(MODEL, constraint, VOCABULARY, EOS, MAX_TOKENS, target)
     evidence = sum(exact.values())
     assert 0.005 < evidence < 0.9
@@ -77,13 +79,13 @@ def test_without_resampling(name):
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", CONSTRAINTS)
 def test_with_resampling(name, scheme):
-    results = assert_matches_enumeration(CONSTRAINTS[name], 1500, 6, ess_threshold=0.8, scheme=scheme)
+    results = assert_matches_enumeration(CONSTRAINTS[name], 800, 6, ess_threshold=0.9, scheme=scheme)
     assert sum(len(result.resampled) for result in results) > 50
 
 
 @pytest.mark.parametrize(
     "estimator",
-    [Estimator("des_raj", 2), Estimator("recursive"), Estimator("paper"), Estimator("geometric"), Estimator(budget=2)],
+    [Estimator(), Estimator("recursive"), Estimator("paper"), Estimator("geometric"), Estimator(budget=2)],
     ids=str,
 )
 def test_every_estimator(estimator):

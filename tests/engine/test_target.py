@@ -54,7 +54,7 @@ def test_a_row_of_minus_infinity_makes_the_total_nan():
 @settings(max_examples=150, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    size=st.integers(1, 700),
+    size=st.one_of(st.integers(1, 700), st.integers(5000, 9000)),
     top_k=st.integers(0, 30),
     top_p=st.floats(0.01, 1.0),
     min_p=st.sampled_from([0.0, 1e-3, 0.1, 1.0]),
@@ -68,13 +68,25 @@ def test_truncation_matches_sorting(seed, size, top_k, top_p, min_p, coarse):
     exact = weights.astype(np.float64)
     target = Target(top_p=top_p, top_k=top_k, min_p=float(np.float32(min_p)))
     expected = truncated(exact / total, target) > 0
-    left = truncate_row(weights, sums, truncation_threshold(weights, target.top_k, target.top_p, target.min_p))
+    left = truncate_row(weights, sums, truncation_threshold(weights, total, target.top_k, target.top_p, target.min_p))
     kept = weights > 0
     np.testing.assert_allclose(left, exact[kept].sum(), rtol=1e-12)
     # Where the cumulated mass meets top_p to the last digit, either side of the edge is right.
     if not np.array_equal(kept, expected):
         cumulated = np.cumsum(np.sort(exact)[::-1]) / total
         assert np.abs(cumulated[:, None] - top_p * cumulated[None, :]).min() < 1e-12
+
+
+@pytest.mark.parametrize("top_k", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("min_p", [0.0, 1e-4, 0.5])
+def test_top_k_with_as_many_peaks_as_blocks(top_k, min_p):
+    logits = np.full(4 * BLOCK, -8.0)
+    logits[[5, BLOCK + 1, 2 * BLOCK, 4 * BLOCK - 1]] = [0.0, -0.5, -1.0, -1.5]
+    weights, sums, _, total = weigh(logits)
+    truncate_row(weights, sums, truncation_threshold(weights, total, top_k, 1.0, min_p))
+    peaks = 2 if min_p == 0.5 else 4
+    # The fifth most probable token ties with all the rest.
+    assert np.count_nonzero(weights) == (min(top_k, peaks) if top_k < 5 or min_p == 0.5 else logits.size)
 
 
 @pytest.mark.parametrize(

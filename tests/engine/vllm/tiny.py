@@ -15,9 +15,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 PIECES = ["a", "b", "c", "ab", "ba", "cc", "d"]
 EOS = 0
 SIZE = 1 + len(PIECES)
+PROMPT = [1, 2, 3]
 
 
-def save(folder: Path, *, seed: int = 0, sharpness: float = 3.0) -> Path:
+def save(folder: Path, *, seed: int = 2, sharpness: float = 1.0) -> Path:
     """Write a random float32 Llama over `SIZE` tokens, with a tokenizer, and return its folder."""
     torch.manual_seed(seed)
     config = LlamaConfig(

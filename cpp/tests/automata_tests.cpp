@@ -1,0 +1,211 @@
+// Tests of the core without Python, fit for sanitizers: small checks of each part, random grammars for memory errors,
+// and threads on one automaton.
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../automaton/automaton.hpp"
+#include "../automaton/byte_machine.hpp"
+#include "../grammar/ir.hpp"
+#include "../grammar/passes.hpp"
+#include "../vocabulary/token_automaton.hpp"
+
+using namespace tamis;
+
+namespace {
+
+#define EXPECT(condition)                                                             \
+  do {                                                                                \
+    if (!(condition)) {                                                               \
+      std::fprintf(stderr, "%s:%d: expected %s\n", __FILE__, __LINE__, #condition);   \
+      std::exit(1);                                                                   \
+    }                                                                                 \
+  } while (false)
+
+NodeId letters(Grammar& g, const std::string& text) {
+  std::vector<NodeId> nodes;
+  for (const char c : text) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    nodes.push_back(g.chars({{byte, byte}}, Codec::kBytes));
+  }
+  return g.seq(nodes);
+}
+
+bool accepts(const Automaton& a, std::string_view text) {
+  const StateId end = a.advance(a.start(), text);
+  return end != Automaton::kDead && a.is_complete(end);
+}
+
+bool reads(const ByteMachine& machine, std::string_view bytes) {
+  ByteMachine::State state = ByteMachine::kStart;
+  for (const char c : bytes) {
+    if (state == ByteMachine::kAccept) return false;
+    state = machine.step(state, static_cast<std::uint8_t>(c));
+    if (state == ByteMachine::kDead) return false;
+  }
+  return state == ByteMachine::kAccept;
+}
+
+std::string utf8(std::uint32_t c) {
+  const auto byte = [](std::uint32_t value) { return static_cast<char>(static_cast<std::uint8_t>(value)); };
+  if (c < 0x80) return {byte(c)};
+  if (c < 0x800) return {byte(0xC0 | c >> 6), byte(0x80 | (c & 63))};
+  if (c < 0x10000) return {byte(0xE0 | c >> 12), byte(0x80 | (c >> 6 & 63)), byte(0x80 | (c & 63))};
+  return {byte(0xF0 | c >> 18), byte(0x80 | (c >> 12 & 63)), byte(0x80 | (c >> 6 & 63)), byte(0x80 | (c & 63))};
+}
+
+std::string json_escape(std::uint32_t c) {
+  char buffer[16];
+  if (c < 0x10000) {
+    std::snprintf(buffer, sizeof buffer, "\\u%04x", c);
+  } else {
+    std::snprintf(buffer, sizeof buffer, "\\u%04X\\u%04x", 0xD800 + ((c - 0x10000) >> 10), 0xDC00 + ((c - 0x10000) & 0x3FF));
+  }
+  return buffer;
+}
+
+void test_byte_machines() {
+  std::mt19937 random(1);
+  const auto point = [&] {
+    static constexpr std::uint32_t kTops[] = {0x7F, 0x7FF, 0xFFFF, 0x10FFFF};
+    return static_cast<std::uint32_t>(random() % (kTops[random() % 4] + 1));
+  };
+  for (int round = 0; round < 300; ++round) {
+    CharSet set;
+    for (int i = 0; i < 4; ++i) {
+      const std::uint32_t low = point();
+      set.emplace_back(low, low + (random() % 3 == 0 ? random() % 5000 : random() % 3));
+    }
+    set = set_intersection(normalised(set), {{0, 0xD7FF}, {0xE000, 0x10FFFF}});
+    if (set.empty()) continue;
+    const auto plain = byte_machine(set, Codec::kUtf8);
+    const auto json = byte_machine(set, Codec::kJson);
+    const auto member = [&](std::uint32_t c) { return !set_intersection(set, {{c, c}}).empty(); };
+    for (int i = 0; i < 60; ++i) {
+      std::uint32_t c = point();
+      if (i % 2 == 0) {
+        const auto& range = set[random() % set.size()];
+        c = random() % 2 == 0 ? range.first - (random() % 2) : range.second + (random() % 2);
+      }
+      if (c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) continue;
+      EXPECT(reads(*plain, utf8(c)) == member(c));
+      EXPECT(reads(*json, json_escape(c)) == member(c));
+      EXPECT(reads(*json, utf8(c)) == (member(c) && c >= 0x20 && c != '"' && c != '\\'));
+    }
+  }
+  EXPECT(reads(*byte_machine({{'\n', '\n'}}, Codec::kJson), "\\n"));
+  EXPECT(!reads(*byte_machine({{'n', 'n'}}, Codec::kJson), "\\n"));
+}
+
+void test_passes() {
+  Grammar g;
+  const NodeId s = g.rule("s");
+  g.define(s, g.alt({g.seq({s, letters(g, "x")}), letters(g, "y"), Grammar::kEmpty}));
+  g.start = s;
+  for (const Pass& pass : passes()) pass.run(g);
+  EXPECT(to_text(g) == "start ::= ε | s\ns ::= [xy] \"x\"*\n");
+}
+
+void test_automaton() {
+  Grammar g;
+  const NodeId list = g.rule("list");
+  g.define(list, g.alt({g.seq({letters(g, "("), g.repeat(list, 0, Grammar::kUnbounded), letters(g, ")")}), letters(g, "a")}));
+  g.start = list;
+  const Automaton a(g, {});
+  EXPECT(accepts(a, "(a(a)())"));
+  EXPECT(!accepts(a, "(a"));
+  EXPECT(!accepts(a, "a)"));
+  std::string deep(5000, '(');
+  deep += 'a' + std::string(5000, ')');
+  EXPECT(accepts(a, deep));
+}
+
+void test_vocabulary() {
+  const auto vocabulary = std::make_shared<const Vocabulary>(
+      std::vector<std::optional<std::string>>{"a", "ab", "b", std::nullopt, "abc", "", "a", "c"}, std::vector<TokenId>{7});
+  EXPECT(!vocabulary->text(7));
+  Grammar g;
+  g.start = g.seq({letters(g, "ab"), g.optional(letters(g, "c"))});
+  const TokenAutomaton t(std::make_shared<const Automaton>(g, Automaton::Limits{}), vocabulary);
+  EXPECT((*t.mask(t.start()))[0] == 0b01010011);
+  const std::int64_t ab = t.advance(t.start(), 1);
+  EXPECT(t.is_complete(ab));
+  EXPECT((*t.mask(ab))[0] == 0b10000000);
+  EXPECT(t.advance(ab, 7) == TokenAutomaton::kEnd);
+  EXPECT((*t.mask(TokenAutomaton::kEnd))[0] == 0);
+  EXPECT(t.advance(t.start(), 7) == TokenAutomaton::kRejected);
+}
+
+// Random grammars and random strings: nothing to compare with here, the sanitizers watch.
+void test_random_grammars() {
+  std::mt19937 random(7);
+  for (int round = 0; round < 400; ++round) {
+    Grammar g;
+    std::vector<NodeId> rules;
+    for (int i = 0; i < 3; ++i) rules.push_back(g.rule(std::string(1, static_cast<char>('s' + i))));
+    std::vector<NodeId> pool = {Grammar::kEmpty, letters(g, "a"), letters(g, "b"), letters(g, "ab")};
+    const std::size_t plain = pool.size();
+    const auto any = [&] { return pool[random() % pool.size()]; };
+    for (int i = 0; i < 3; ++i) pool.push_back(g.intersect({g.repeat(pool[1 + random() % 3], 0, 4), g.complement(pool[1 + random() % (plain - 1)])}));
+    pool.insert(pool.end(), rules.begin(), rules.end());
+    for (int i = 0; i < 10; ++i) {
+      switch (random() % 3) {
+        case 0:
+          pool.push_back(g.seq(any(), any()));
+          break;
+        case 1:
+          pool.push_back(g.alt({any(), any()}));
+          break;
+        default: {
+          const auto min = static_cast<std::int32_t>(random() % 3);
+          pool.push_back(g.repeat(any(), min, random() % 2 == 0 ? Grammar::kUnbounded : min + 30));
+        }
+      }
+    }
+    for (const NodeId rule : rules) g.define(rule, pool[pool.size() - 1 - random() % 6]);
+    g.start = rules[0];
+    try {
+      const Automaton a(g, {100'000, 64 << 20});
+      StateId state = a.start();
+      for (int i = 0; i < 60 && state != Automaton::kDead; ++i) state = a.step(state, "ab"[random() % 2]);
+    } catch (const CompileError&) {
+    } catch (const LimitError&) {
+    }
+  }
+}
+
+void test_threads() {
+  Grammar g;
+  const NodeId e = g.rule("e");
+  g.define(e, g.alt({g.seq({e, letters(g, "+"), e}), g.seq({letters(g, "("), e, letters(g, ")")}), letters(g, "1")}));
+  g.start = e;
+  const Automaton a(g, {});
+  std::vector<std::thread> threads;
+  for (unsigned seed = 0; seed < 8; ++seed) {
+    threads.emplace_back([&a, seed] {
+      std::mt19937 random(seed % 2);
+      for (int round = 0; round < 300; ++round) {
+        StateId state = a.start();
+        for (int i = 0; i < 30 && state != Automaton::kDead; ++i) {
+          state = a.step(state, static_cast<std::uint8_t>("+1()"[random() % 4]));
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+
+int main() {
+  test_byte_machines();
+  test_passes();
+  test_automaton();
+  test_vocabulary();
+  test_random_grammars();
+  test_threads();
+  std::puts("all passed");
+}

@@ -1,0 +1,95 @@
+"""Prompts: from what a caller may pass to token ids that fit the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .errors import InputError
+
+Message = dict[str, str]
+Prompt = str | list[int] | list[Message]
+
+_FORMS = "a str, a list of token ids, or a list of {'role', 'content'} messages"
+
+
+def as_batch(prompts: Any) -> tuple[bool, list[Any]]:
+    """Whether `prompts` is a single prompt, and the list of prompts.
+
+    Raises:
+        InputError: neither a prompt nor a list.
+    """
+    if isinstance(prompts, str):
+        return True, [prompts]
+    if not isinstance(prompts, Sequence):
+        raise InputError(f"a prompt must be {_FORMS}, or prompts a list of these; got {prompts!r:.80}")
+    if not prompts:
+        raise InputError("the prompt is empty; it needs at least one token")
+    if _is_tokens(prompts) or _is_chat(prompts):
+        return True, [prompts]
+    return False, list(prompts)
+
+
+def encode(prompt: Any, position: int, tokenizer: Any, vocabulary_size: int, context: int) -> list[int]:
+    """Token ids of one prompt.
+
+    Args:
+        prompt: a str (raw), token ids, or messages (through the chat template).
+        position: its place in the batch, for messages.
+        tokenizer: the model's, or None.
+        vocabulary_size: number of logits.
+        context: longest sequence the model takes, in tokens.
+
+    Raises:
+        InputError: it is empty, malformed, outside the vocabulary, or leaves no room in the context.
+    """
+    where = f"prompt {position}"
+    if isinstance(prompt, str):
+        ids = list(_needed(tokenizer, where)(prompt)["input_ids"]) if prompt else []
+    elif _is_chat(prompt):
+        ids = _encode_chat(prompt, where, _needed(tokenizer, where))
+    elif _is_tokens(prompt):
+        ids = [int(token) for token in prompt]
+    else:
+        raise InputError(f"{where} must be {_FORMS}; got {prompt!r:.80}")
+    if not ids:
+        raise InputError(f"{where} is empty; it needs at least one token")
+    for token in ids:
+        if not 0 <= token < vocabulary_size:
+            raise InputError(f"{where} holds token id {token}, outside the model's vocabulary of {vocabulary_size}")
+    if len(ids) >= context:
+        raise InputError(
+            f"{where} has {len(ids)} tokens, which leaves no room in the model's context of {context}; shorten it, or "
+            f"build the engine with a larger max_model_len"
+        )
+    return ids
+
+
+def _encode_chat(messages: Sequence[Message], where: str, tokenizer: Any) -> list[int]:
+    if not getattr(tokenizer, "chat_template", None):
+        raise InputError(f"{where} is a list of messages, but the model has no chat template; pass a str")
+    try:
+        text = tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=False)
+    except Exception as error:  # templates refuse roles and orders they do not know by whatever they like
+        raise InputError(f"{where}: the model's chat template refuses these messages: {error}") from error
+    # The template writes the special tokens itself.
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _needed(tokenizer: Any, where: str) -> Any:
+    if tokenizer is None:
+        raise InputError(f"{where} is text, but the engine was built without a tokenizer; pass token ids")
+    return tokenizer
+
+
+def _is_tokens(prompt: Any) -> bool:
+    return isinstance(prompt, Sequence) and all(isinstance(item, int) and not isinstance(item, bool) for item in prompt)
+
+
+def _is_chat(prompt: Any) -> bool:
+    return (
+        isinstance(prompt, Sequence)
+        and not isinstance(prompt, str)
+        and bool(prompt)
+        and all(isinstance(item, Mapping) and "role" in item and "content" in item for item in prompt)
+    )

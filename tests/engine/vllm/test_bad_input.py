@@ -1,0 +1,145 @@
+"""Whatever cannot be used is refused before a single token is drawn, with a message that names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tamis.engine import Engine, InputError, ModelNotFoundError, TamisError
+from tamis.engine.vllm.compat import SamplingParams, VLLMValidationError
+from tamis.engine.vllm.options import GroupOptions
+from tamis.engine.vllm.processor import AwrsProcessor
+from tamis.grammars import Grammar, GrammarError
+from tiny import PROMPT
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("prompts", "options", "said"),
+    [
+        ("", {}, "prompt 0 is empty"),
+        ([], {}, "prompt is empty"),
+        ([PROMPT, []], {}, "prompt 1 is empty"),
+        ([[1, 2, 99]], {}, "token id 99"),
+        ([[1, 2, -1]], {}, "token id -1"),
+        ([[1] * 128], {}, "128 tokens.*context of 128"),
+        (7, {}, "got 7"),
+        ([3.5], {}, "prompt 0 must be"),
+        ([{"role": "user", "content": "a"}], {}, "no chat template"),
+        (PROMPT, {"particles": 0}, "particles must be at least 1"),
+        (PROMPT, {"particles": 2.0}, "particles must be an integer"),
+        (PROMPT, {"particles": 129}, "129 exceeds the engine's 128"),
+        (PROMPT, {"temperature": NAN}, "temperature"),
+        (PROMPT, {"temperature": -1.0}, "temperature"),
+        (PROMPT, {"temperature": "hot"}, "temperature"),
+        (PROMPT, {"top_p": 0.0}, "top_p"),
+        (PROMPT, {"top_p": NAN}, "top_p"),
+        (PROMPT, {"top_k": -1}, "top_k"),
+        (PROMPT, {"min_p": 2.0}, "min_p"),
+        (PROMPT, {"max_tokens": 0}, "max_tokens"),
+        (PROMPT, {"max_tokens": 1.5}, "max_tokens"),
+        (PROMPT, {"seed": "x"}, "seed"),
+        (PROMPT, {"ess_threshold": 1.5}, "ess_threshold"),
+        (PROMPT, {"ess_threshold": NAN}, "ess_threshold"),
+        (PROMPT, {"resampling": "roulette"}, "roulette.*systematic"),
+        (PROMPT, {"estimator": "guess"}, "guess.*des_raj"),
+        (PROMPT, {"tail_checks": 0}, "tail_checks"),
+        (PROMPT, {"eos": [99]}, "eos holds 99"),
+        (PROMPT, {"eos": []}, "no EOS"),
+        (PROMPT, {"grammar": "[a-z]+"}, "grammar must be.*got str"),
+        ([PROMPT, PROMPT], {"grammar": [None]}, "1 grammars for 2 prompts"),
+    ],
+    ids=lambda value: None if isinstance(value, str) and len(value) > 30 else repr(value)[:40],
+)
+def test_refused(engine: Engine, prompts: Any, options: dict[str, Any], said: str) -> None:
+    drawn = engine._scheduler.tokens_drawn
+    with pytest.raises(InputError, match=said):
+        engine.generate(prompts, **options)
+    assert engine._scheduler.tokens_drawn == drawn
+    assert not engine._engine.has_unfinished_requests()
+
+
+def test_a_grammar_that_accepts_nothing(engine: Engine) -> None:
+    with pytest.raises(GrammarError):
+        engine.generate(PROMPT, Grammar("regex", "[^\\s\\S]"))
+
+
+def test_unknown_models(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match=r"unknown model 'gpt-9'.*smollm2-135m"):
+        Engine("gpt-9")
+    with pytest.raises(ModelNotFoundError, match=r"no config\.json"):
+        Engine(str(tmp_path))
+
+
+@pytest.mark.parametrize("option", [{"scheduler_cls": "x.Y"}, {"worker_cls": "x.Y"}, {"async_scheduling": True}])
+def test_options_that_tamis_sets(tiny_folder: Path, option: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(option))):
+        Engine(str(tiny_folder), **option)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"temperature": 0.7}, "temperature 0"),
+        ({"temperature": 0, "stop": ["x"]}, "stop"),
+        ({"temperature": 0, "stop_token_ids": [3]}, "stop_token_ids"),
+        ({"temperature": 0, "min_tokens": 2}, "min_tokens"),
+        ({"temperature": 0, "bad_words": ["x"]}, "bad_words"),
+        ({"temperature": 0, "logit_bias": {1: 2.0}}, "logit_bias"),
+        ({"temperature": 0, "allowed_token_ids": [1]}, "allowed_token_ids"),
+        ({"temperature": 0, "presence_penalty": 1.0}, "presence_penalty"),
+        ({"temperature": 0, "frequency_penalty": 1.0}, "frequency_penalty"),
+        ({"temperature": 0, "repetition_penalty": 1.5}, "repetition_penalty"),
+        ({"temperature": 0, "logprobs": 2}, "logprobs"),
+        ({"temperature": 0, "ignore_eos": True}, "ignore_eos"),
+        ({"temperature": 0, "seed": 3}, "seed"),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_vllm_settings_that_would_vanish_or_bend_the_target(settings: dict[str, Any], said: str) -> None:
+    params = SamplingParams(**settings, extra_args={"tamis": {"particles": 2}})
+    with pytest.raises(VLLMValidationError, match=said):
+        AwrsProcessor.validate_params(params)
+    AwrsProcessor.validate_params(SamplingParams(**settings))
+
+
+@pytest.mark.parametrize(
+    ("wire", "said"),
+    [
+        (3, "must be a dict"),
+        ({"particle": 3}, "unknown entries.*particle;"),
+        ({"constraint": {"kind": "magic"}}, "kind is one of"),
+        ({"constraint": {"kind": "registered", "id": "x", "process": 1}}, "'id' of type int"),
+        ({"constraint": {"kind": "anything", "pickle": b""}}, "no entry 'pickle'"),
+        ({"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": "(a"}}}, "closing"),
+        ({"eos": []}, "eos"),
+        ({"eos": [-1]}, "eos"),
+        ({"temperature": NAN}, "temperature"),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_malformed_requests(wire: Any, said: str) -> None:
+    with pytest.raises(VLLMValidationError, match=said):
+        AwrsProcessor.validate_params(SamplingParams(temperature=0, extra_args={"tamis": wire}))
+
+
+def test_the_scheduler_s_own_entry_cannot_be_forged() -> None:
+    with pytest.raises(VLLMValidationError, match="tamis_particle"):
+        AwrsProcessor.validate_params(SamplingParams(temperature=0, extra_args={"tamis_particle": {"index": 0}}))
+
+
+def test_options_survive_the_wire() -> None:
+    options = GroupOptions({"kind": "anything"}, particles=3, seed=-5, request=2, ess_threshold=0.25, eos=(3, 1))
+    assert GroupOptions.from_wire(options.to_wire()) == options
+
+
+def test_a_closed_engine_says_so(tiny_folder: Path, engine: Engine) -> None:
+    with Engine(str(tiny_folder), dtype="float32", enforce_eager=True, max_model_len=64) as other:
+        assert other.generate(PROMPT, None, max_tokens=3).samples
+    other.close()
+    with pytest.raises(TamisError, match="closed"):
+        other.generate(PROMPT)
+    # The engines beside it are not affected.
+    assert engine.generate(PROMPT, None, max_tokens=3).samples

@@ -1,0 +1,162 @@
+"""What comes out of vLLM, against exact enumeration and against the plain reference sampler."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from enumeration import exact_posterior
+from tamis.engine import Engine, Result, predicate
+from tamis.engine.estimators import Estimator
+from tamis.engine.reference import reference_smc
+from tamis.engine.target import Target
+from tamis.grammars import Grammar
+from tiny import EOS, PROMPT, SIZE, Rows
+
+MAX_TOKENS = 6
+GROUPS = 1000
+PARTICLES = 6
+
+
+def constraints() -> dict[str, Any]:
+    return {
+        "pairs": Grammar("regex", "(ab|ba|cc)+d?"),
+        # Every second piece is a dead end for some tokenisations, and most of the model's mass is excluded.
+        "sparse": Grammar("regex", "(ab|bac|ccd|da)+"),
+        "counted": Grammar("regex", "[abc]{3,5}d"),
+        "predicate": predicate(lambda s: "aa" not in s and s.count("c") <= 2, complete=lambda s: len(s) % 2 == 0),
+    }
+
+
+def bound(constraint: Any, engine: Engine) -> Any:
+    unbound = constraint.compile() if isinstance(constraint, Grammar) else constraint
+    return unbound.bind(engine.vocabulary)
+
+
+def text_posterior(masses: dict[tuple[int, ...], float], engine: Engine) -> dict[str, float]:
+    """Exact masses of token sequences, added up per text."""
+    texts: Counter[str] = Counter()
+    for tokens, mass in masses.items():
+        texts[b"".join(engine.vocabulary.token_bytes(token) for token in tokens[:-1]).decode()] += mass
+    return dict(texts)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.7])
+@pytest.mark.parametrize("name", list(constraints()))
+def test_evidence_and_pooled_posterior_equal_enumeration(
+    engine: Engine, rows: Rows, name: str, threshold: float
+) -> None:
+    constraint = constraints()[name]
+    exact = text_posterior(exact_posterior(rows, bound(constraint, engine), SIZE, EOS, MAX_TOKENS), engine)
+    results = engine.generate(
+        [PROMPT] * GROUPS,
+        constraint,
+        particles=PARTICLES,
+        max_tokens=MAX_TOKENS,
+        seed=11,
+        ess_threshold=threshold,
+    )
+    if threshold > 0:
+        assert sum(result.stats.resamplings for result in results) > 0
+    # Each group's mean weight is an independent unbiased estimate, of the evidence and of each string's mass; the
+    # standard error comes from the spread between groups.  5 of them, over some 80 comparisons: false alarms below 1e-4.
+    # Strings too rare for that are compared together.
+    evidence = sum(exact.values())
+    assert_mean(np.array([math.exp(result.log_evidence) for result in results]), evidence, name)
+    heavy = [text for text, mass in exact.items() if mass > evidence / 50]
+    assert len(heavy) >= 3
+    for text in heavy:
+        assert_mean(np.array([mass_of(result, {text}) for result in results]), exact[text], text)
+    rare = set(exact) - set(heavy)
+    assert_mean(np.array([mass_of(result, rare) for result in results]), sum(exact[text] for text in rare), "the rest")
+    assert {sample.text for result in results for sample in result.samples if sample.weight > 0} <= set(exact)
+
+
+def mass_of(result: Result, texts: set[str]) -> float:
+    """A group's estimate of the unnormalised mass of some strings."""
+    weights = [math.exp(sample.log_weight) for sample in result.samples if sample.text in texts]
+    return sum(weights) / len(result.samples)
+
+
+def assert_mean(values: np.ndarray[Any, Any], expected: float, what: str) -> None:
+    error = values.std(ddof=1) / math.sqrt(values.size)
+    assert abs(values.mean() - expected) <= 5 * error + 1e-12, f"{what}: {values.mean()} +- {error}, exact {expected}"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ess_threshold": 0.0},
+        {"ess_threshold": 0.5},
+        {"ess_threshold": 1.0, "resampling": "residual"},
+        {"ess_threshold": 0.8, "resampling": "multinomial", "estimator": "paper"},
+        {"ess_threshold": 0.8, "resampling": "stratified", "estimator": "geometric", "temperature": 1.7},
+        {"ess_threshold": 0.8, "temperature": 0.6, "top_k": 5, "top_p": 0.95, "min_p": 0.01, "tail_checks": 2},
+        {"temperature": 0.0},
+    ],
+    ids=lambda options: ",".join(f"{name}={value}" for name, value in options.items()),
+)
+def test_vllm_draws_what_the_reference_draws(engine: Engine, rows: Rows, options: dict[str, Any]) -> None:
+    """With one key and float32 rows, token by token; so in distribution, too."""
+    grammar = constraints()["sparse"]
+    groups = 20
+    results = engine.generate(
+        [PROMPT] * groups, grammar, particles=PARTICLES, max_tokens=8, seed=5, **options
+    )
+    target = Target(
+        options.get("temperature", 1.0), options.get("top_p", 1.0), options.get("top_k", 0), options.get("min_p", 0.0)
+    )
+    tail = {"tail_checks": options["tail_checks"]} if "tail_checks" in options else {}
+    estimator = Estimator(options.get("estimator", "des_raj"), **tail)
+    same = 0
+    for request, result in enumerate(results):
+        run = reference_smc(
+            rows,
+            bound(grammar, engine),
+            PARTICLES,
+            target,
+            estimator,
+            eos_ids=[EOS],
+            max_tokens=8,
+            seed=5,
+            request=request,
+            ess_threshold=options.get("ess_threshold", 0.5),
+            scheme=options.get("resampling", "systematic"),
+        )
+        if [p.tokens for p in run.particles] != [sample.token_ids for sample in result.samples]:
+            continue
+        same += 1
+        assert [p.status for p in run.particles] == [sample.finish_reason for sample in result.samples]
+        assert len(run.resampled) == result.stats.resamplings
+        for particle, sample in zip(run.particles, result.samples, strict=True):
+            assert sample.log_weight == pytest.approx(particle.final_log_weight, abs=1e-3)
+        assert result.log_evidence == pytest.approx(run.log_evidence, abs=1e-3)
+    # vLLM's rows and those of transformers differ by about 1e-6, which moves a draw only if it falls on a boundary.
+    assert same >= groups - 1
+
+
+def test_one_seed_one_result(engine: Engine) -> None:
+    grammar = constraints()["pairs"]
+
+    def run(seed: int) -> list[Any]:
+        results = engine.generate([PROMPT] * 20, grammar, particles=4, max_tokens=10, seed=seed)
+        return [[(sample.token_ids, sample.log_weight) for sample in result.samples] for result in results]
+
+    first = run(1)
+    assert run(1) == first
+    assert run(2) != first
+    # Prompts of one call use different randomness, particles of one prompt, too.
+    assert len({str(group) for group in first}) > 1
+    assert any(len({tokens for tokens, _ in group}) > 1 for group in first)
+
+
+def test_without_a_grammar_weights_are_one(engine: Engine) -> None:
+    results = engine.generate([PROMPT] * 10, None, particles=4, max_tokens=12, seed=3)
+    for result in results:
+        complete = [sample for sample in result.samples if sample.finish_reason == "stop"]
+        assert all(sample.log_weight == pytest.approx(0, abs=1e-6) for sample in complete)
+        assert math.exp(result.log_evidence) == pytest.approx(len(complete) / 4)
+        assert result.stats.resamplings == 0
