@@ -224,7 +224,10 @@ class ContextLowering:
                 hint="Move it out of the repetition.",
             )
         if (node.least, node.most) == (0, -1):
-            return self._closure(node.item, left, right)
+            rounds = self._rounds(node)
+            if self._is_plain(rounds):
+                return self._words(self._suffixes[id(node)][1], left, right)
+            return self._closure(rounds, left, right)
         if id(node) not in self._suffixes:
             optional: Node = SequenceNode(())
             if node.most < 0:
@@ -234,6 +237,13 @@ class ContextLowering:
             unrolled = self._made(SequenceNode((*[node.item] * node.least, optional)))
             self._suffixes[id(node)] = (unrolled, unrolled)
         return self._words(self._suffixes[id(node)][0], left, right)
+
+    def _rounds(self, node: Repeat) -> Node:
+        """What the rounds of an unbounded repetition can be, nested repetitions taken apart: (A*|B+|)* is (A|B)*."""
+        if id(node) not in self._suffixes:
+            rounds = self._made(Alternatives(tuple(_round_choices(node.item))))
+            self._suffixes[id(node)] = (rounds, self._made(Repeat(rounds, 0, -1)))
+        return self._suffixes[id(node)][0]
 
     def _closure(self, item: Node, left: int, right: int) -> Words:
         """`item*`: the first round is in the context of its own, the others walk the graph of (left cell, right
@@ -276,6 +286,19 @@ class ContextLowering:
                         paths[state][target] = step if old is None else builder.alt([old, step])
         self._closures[id(item)] = paths
         return paths
+
+
+def _round_choices(node: Node) -> list[Node]:
+    if isinstance(node, Repeat) and node.least <= 1:
+        return _round_choices(node.item) if node.most else []
+    if isinstance(node, Alternatives) or (isinstance(node, SequenceNode) and all(_is_optional(i) for i in node.items)):
+        return [choice for item in node.items for choice in _round_choices(item)]
+    # A round that matches nothing, whatever it asserts, adds nothing.
+    return [] if isinstance(node, Assertion) else [node]
+
+
+def _is_optional(node: Node) -> bool:
+    return isinstance(node, Repeat) and node.least == 0
 
 
 def _without_empty(node: Node) -> Node:
