@@ -168,6 +168,8 @@ StateId checked_state(const Automaton& automaton, std::int64_t state) {
 
 NB_MODULE(_core, m) {
   m.doc() = "Grammar automata over bytes and tokens.";
+  // The cache of automata lives until the interpreter ends; that is no leak.
+  nb::set_leak_warnings(false);
   nb::exception<CompileError>(m, "CompileError", PyExc_ValueError);
   nb::exception<LimitError>(m, "AutomatonLimitError", PyExc_RuntimeError);
 

@@ -22,8 +22,11 @@ def regular(codec: int = 0, combinations: bool = True) -> st.SearchStrategy[Reci
     return st.recursive(leaves, lambda inner: _operators(inner, combinations, codec), max_leaves=8)
 
 
-def context_free() -> st.SearchStrategy[dict[str, Recipe]]:
-    """Grammars of up to three rules over a tiny alphabet: left, right and middle recursion, empty and useless rules."""
+def context_free(combinations: bool = True) -> st.SearchStrategy[dict[str, Recipe]]:
+    """Grammars of up to three rules over a tiny alphabet: left, right and middle recursion, empty and useless rules.
+
+    With `combinations`, some parts are intersections of regular ones.
+    """
     names = ["s", "t", "u"]
     leaves = st.one_of(
         st.sampled_from(list(ALPHABET)).map(lambda c: ("chars", ((c, c),), 0)),
@@ -31,6 +34,8 @@ def context_free() -> st.SearchStrategy[dict[str, Recipe]]:
         st.sampled_from(names).map(lambda name: ("rule", name)),
         st.sampled_from(names).map(lambda name: ("rule", name)),
     )
+    combined = regular(0).map(lambda recipe: ("intersect", (recipe, ("repeat", ("chars", ((97, 98),), 0), 0, -1))))
+    leaves = st.one_of(leaves, combined) if combinations else leaves
     body = st.recursive(leaves, lambda inner: _operators(inner, False, 0), max_leaves=6)
     return st.fixed_dictionaries({name: body for name in names})
 
