@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -77,7 +79,6 @@ class Engine:
         self.model_path: Path = folder
         with vllm_environment(quiet=quiet):
             options = _merge(engine_options(verify=verify), {"use_tqdm_on_load": not quiet, **vllm_options})
-            # Before vLLM itself, so that an unknown release is refused by name.
             from vllm import LLM
 
             from .vllm import compat
@@ -85,7 +86,10 @@ class Engine:
             self._llm: Any = LLM(model=str(folder), **options)
         self._compat = compat
         self._engine: Any = self._llm.llm_engine
-        self._scheduler: Any = self._engine.engine_core.engine_core.scheduler
+        core = compat.InProcessCore(self._engine.engine_core)
+        self._scheduler: Any = core.scheduler
+        # Also runs when the engine is dropped without `close`, and at the end of the process.
+        self._finalizer = weakref.finalize(self, core.shut_down)
         self._lock = threading.Lock()
         self._closed = False
         self._failure: BaseException | None = None
@@ -329,8 +333,9 @@ class Engine:
         if self._closed:
             return
         self._closed = True
-        self._engine.engine_core.shutdown()
+        self._finalizer()
         self._llm = self._engine = self._scheduler = None
+        gc.collect()
 
     def __enter__(self) -> Self:
         """The engine itself."""

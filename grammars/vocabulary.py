@@ -53,14 +53,12 @@ class Vocabulary(_core.Vocabulary):
 
 def _spelling(backend: Any) -> Any:
     """The function from a token as the tokenizer writes it to the bytes it stands for."""
-    decoder = backend.decoder
-    parts = json.loads(decoder.__getstate__()) if decoder is not None else {"type": None}
-    types = {part["type"] for part in parts.get("decoders", [parts])}
+    decoder: dict[str, Any] = json.loads(backend.decoder.__getstate__()) if backend.decoder is not None else {"type": None}
+    parts: list[dict[str, Any]] = decoder.get("decoders") or [decoder]
+    types = {part["type"] for part in parts}
     if "ByteLevel" in types:
         return _from_byte_level
-    if types & {"Metaspace", "ByteFallback"} or any(
-        part["type"] == "Replace" and part.get("content") == " " for part in parts.get("decoders", [])
-    ):
+    if types & {"Metaspace", "ByteFallback"} or any(p["type"] == "Replace" and p.get("content") == " " for p in parts):
         return _from_sentencepiece
     raise ValueError(
         f"cannot read tokens as bytes: the tokenizer decodes by {sorted(map(str, types))}, and only byte-level and "

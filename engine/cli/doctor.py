@@ -135,7 +135,9 @@ def _model() -> Finding:
 def _memory() -> Finding:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     if total < 4:
-        return Finding("memory", "warning", f"{total:.1f} GiB", "4 GiB are needed for the default model and its KV cache")
+        return Finding(
+            "memory", "warning", f"{total:.1f} GiB", "4 GiB are needed for the default model and its KV cache"
+        )
     return Finding("memory", "ok", f"{total:.1f} GiB")
 
 

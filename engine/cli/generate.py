@@ -35,7 +35,9 @@ def generate(
     top_p: Annotated[float, typer.Option(help="Nucleus truncation of the target.")] = 1.0,
     top_k: Annotated[int, typer.Option(help="Top-k truncation of the target; 0 is off.")] = 0,
     min_p: Annotated[float, typer.Option(help="Min-p truncation of the target; 0 is off.")] = 0.0,
-    ess_threshold: Annotated[float, typer.Option(help="Resample below this share of the particles; 0 never does.")] = 0.5,
+    ess_threshold: Annotated[
+        float, typer.Option(help="Resample below this share of the particles; 0 never does.")
+    ] = 0.5,
     resampling: Annotated[str, typer.Option(help="multinomial, stratified, systematic or residual.")] = "systematic",
     estimator: Annotated[str, typer.Option(help="des_raj, recursive, paper or geometric.")] = "des_raj",
     tail_checks: Annotated[int | None, typer.Option(help="Checks after the accepted token (des_raj).")] = None,

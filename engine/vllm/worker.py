@@ -15,8 +15,10 @@ class ParticleWorker(PlatformWorker):  # type: ignore[misc]
 
     def sample_tokens(self, grammar_output: Any) -> Any:
         output = super().sample_tokens(grammar_output)
-        if output is not None:
-            setattr(output, ATTRIBUTE, self._processor().take_records())
+        records = self._processor().take_records()
+        # Without records the output may be a constant that all steps share.
+        if output is not None and records:
+            setattr(output, ATTRIBUTE, records)
         return output
 
     def _processor(self) -> AwrsProcessor:

@@ -1,8 +1,9 @@
 """The texts of number sets: decimal spellings, digit by digit.
 
 Plain decimals ("12", "12.50") are covered exactly. A number without bounds may also be written with any exponent; one with bounds with
-a normalised one (one digit other than 0 before the point, as every JSON writer does) of at most 300 either way; one bound to multiples,
-integers among them, with none.
+a normalised one (one digit other than 0 before the point, as every JSON writer does) of at most 300 either way, and so may a constant
+below 1e-4 or from 1e16; integers without a bound on
+either side so too, where the exponent covers the fraction; other multiples with none.
 """
 
 from __future__ import annotations
@@ -60,8 +61,13 @@ class NumberText:
             if shape.step and shape.low % shape.step:
                 return builder.nothing()
             node = self._signed(shape, self._magnitude)
+            if not 10**-4 <= abs(shape.low) < 10**16:  # JSON writers turn to exponents
+                node = builder.alt([node, self._signed(shape, self._scientific)])
         elif shape.step == 1:
             node = self._signed(shape, self._integers)
+            if shape.low is None or shape.high is None:
+                large = self._signed(shape, self._scientific)
+                node = builder.alt([node, builder.intersect([large, self._large_integers()])])
         elif shape.step:
             node = self._multiples(shape)
         else:
@@ -303,6 +309,16 @@ class NumberText:
             whole = self._whole(str(max(-greatest, 0)), str(-least))
             parts.append(builder.seq([self._minus, zeros, whole]))
         return builder.seq([self._class_of(b"eE"), builder.alt(parts)])
+
+    def _large_integers(self) -> int:
+        """Scientific notation that is an integer at a glance: no fraction, or one no longer than the exponent, as of doubles of 1e16 and more."""
+        builder = self._builder
+        fraction = builder.seq([self._point, builder.repeat(self._digit, 1, 16)])
+        parts = [
+            builder.seq([self._first, self._exponents(0, _MAX_EXPONENT)]),
+            builder.seq([self._first, fraction, self._exponents(16, _MAX_EXPONENT)]),
+        ]
+        return builder.seq([self._optional(self._minus), builder.alt(parts)])
 
     # Multiples ------------------------------------------------------------------------------------------------------
 

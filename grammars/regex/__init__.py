@@ -20,8 +20,8 @@ __all__ = ["Node", "lower", "lower_pattern", "lower_preferred", "parse", "refuse
 def regex(pattern: str) -> Grammar:
     """The grammar of all texts that `re.fullmatch(pattern, text)` matches, exactly.
 
-    Raises GrammarError with line, column and the offending text; look-around, back-references, conditional groups,
-    atomic groups and possessive quantifiers are refused by name.
+    Raises GrammarError with line, column and the offending text; look-around for more than one character,
+    back-references, conditional groups, atomic groups and possessive quantifiers are refused by name.
     """
     return Grammar("regex", pattern)
 

@@ -4,8 +4,9 @@ The alphabet is cut into cells, the coarsest partition on which every assertion 
 is (left, right): the cell of the character before a text, or EDGE at the start; and the cell of the character after
 it, EDGE at the end, or LAST_NEWLINE where exactly one more newline follows (Python's `$` looks two characters ahead).
 The words of a node in a context are kept apart by the cells they begin and end with, which are the contexts of their
-neighbours. Sizes are polynomial in the pattern: with `c` cells a node has at most (c+1)(c+2) contexts; without word
-boundaries and multi-line anchors c is 1 or 2.
+neighbours. With `c` cells a node has at most (c+1)(c+2) contexts; without word boundaries, multi-line anchors and
+look-around c is 1 or 2. The nodes made are polynomial in the pattern, but shared: where such assertions stand inside of
+nested repetitions, their automaton may exceed the compiler's bound on states, which is then its error.
 """
 
 from __future__ import annotations

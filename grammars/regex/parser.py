@@ -1,7 +1,7 @@
 """Regular expression text to syntax tree, for Python's `re` and for ECMA-262 (the patterns of JSON Schema).
 
 One loop with an explicit stack of open groups: nesting costs no recursion. Whatever `re` itself refuses is refused
-with its message; what a finite automaton without look-around cannot do is refused by name.
+with its message; longer look-around than one character and what no finite automaton can do are refused by name.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def parse(pattern: str, dialect: Dialect = "python", flags: str = "") -> Node:
     `dialect` "python" is `re` (Unicode classes, IGNORECASE as `re` does it), "ecma" is ECMA-262 with the u flag, plus
     the web's leniency for escaped punctuation and literal braces. `flags` are letters in force from the start, as in
     `(?flags)`; "ecma" knows m and s. Raises GrammarError with line, column and the offending text: syntax errors,
-    look-around, back-references, conditional, atomic and possessive constructs, unknown Unicode properties, more than
-    200 nested groups.
+    look-around for more than one character, back-references, conditional, atomic and possessive constructs, unknown
+    Unicode properties, more than 200 nested groups.
     """
     if not isinstance(pattern, str):
         raise GrammarError(f"a regular expression must be a string, not {type(pattern).__name__}", text=repr(pattern))

@@ -114,7 +114,7 @@ def expressions() -> st.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.tuples(expressions(), expressions(), expressions()))
 def test_random_grammars_agree_with_the_reference(bodies: tuple[str, str, str]) -> None:
     """Acceptance and viability of every text up to length 4; recursion left, right, nested and empty."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import re
+from fractions import Fraction
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -15,8 +16,8 @@ from tamis.grammars import GrammarError
 from tamis.grammars.json_schema import json_schema
 
 KEYS = ["a", "b", "ab", ""]
-NUMBERS = st.sampled_from([0, 1, -1, 2, 3, 5, 10, -4, 0.5, 1.0, 2.5, -0.25, 1e-7, 1e22, 12.75])
-STRINGS = st.sampled_from(["", "a", "b", "ab", "ba", "aab", "é", "\\", '"', "a\n", "😀"])
+NUMBERS = st.sampled_from([0, 1, -1, 2, 3, 5, 10, -4, 0.5, 1.0, 2.5, -0.25, 1e-7, 12.75])
+STRINGS = st.sampled_from(["", "a", "b", "ab", "ba", "aab", "é", "\\", '"', "a\t", "😀"])
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, STRINGS)
 INSTANCES = st.recursive(
     SCALARS,
@@ -25,6 +26,9 @@ INSTANCES = st.recursive(
 )
 COUNTS = st.integers(0, 3)
 PATTERNS = st.sampled_from(["^a", "b$", "^(a|b)*$", "a.", "^.$"])
+
+
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
 def schemas() -> st.SearchStrategy[Any]:
@@ -98,8 +102,12 @@ def compiled(schema: Any, **options: Any) -> Any:
             return None
         assert "not supported" in message or "circular" in message, message
         assert error.pointer is not None
-        pytest.skip("refused") if False else None
         raise _Refused from None
+
+
+def survives_as_double(number: str) -> bool:
+    """Whether jsonschema, which works in floating point, sees the number that is written."""
+    return "." not in number and "e" not in number.lower() or Fraction(number) == Fraction(repr(float(number)))
 
 
 class _Refused(Exception):
@@ -132,20 +140,23 @@ def test_every_text_of_the_language_is_valid(schema: Any, seed: int) -> None:
         return
     validator = Draft202012Validator(schema)
     generator = random.Random(seed)
-    letters = [bytes([byte]) for byte in b'"ab\\{}[]:,0123456789.-+eEtrufalsn \n'] + ["é".encode(), b"\\u0061"]
+    letters = [bytes([byte]) for byte in b'"ab\\{}[]:,0123456789.-+eEtrufalsn \n'] + [
+        "é".encode(),
+        "😀".encode(),
+        b"\\u0061",
+    ]
     for _ in range(4):
         state, text = automaton.start, b""
         while len(text) < 120:
             if automaton.is_complete(state) and generator.random() < 0.3:
                 break
-            moves = [
-                (letter, following)
-                for letter in generator.sample(letters, len(letters))[: 12 if len(text) < 60 else len(letters)]
-                if (following := automaton.advance(state, letter)) is not None
-            ]
-            if moves:
-                closing = [move for move in moves if len(text) > 40 and move[0] in b'"}]']
-                letter, state = generator.choice(closing or moves)
-                text += letter
-        if automaton.is_complete(state):
+            shuffled = generator.sample(letters, len(letters))
+            if len(text) > 40:  # come to an end
+                shuffled.sort(key=lambda letter: letter not in b'"}]')
+            moves = ((letter, automaton.advance(state, letter)) for letter in shuffled)
+            letter, following = next(((letter, move) for letter, move in moves if move is not None), (b"", None))
+            if following is None:
+                break
+            state, text = following, text + letter
+        if automaton.is_complete(state) and all(map(survives_as_double, NUMBER.findall(text.decode()))):
             assert validator.is_valid(json.loads(text)), (text, schema)

@@ -103,9 +103,7 @@ def test_vllm_draws_what_the_reference_draws(engine: Engine, rows: Rows, options
     """With one key and float32 rows, token by token; so in distribution, too."""
     grammar = constraints()["sparse"]
     groups = 20
-    results = engine.generate(
-        [PROMPT] * groups, grammar, particles=PARTICLES, max_tokens=8, seed=5, **options
-    )
+    results = engine.generate([PROMPT] * groups, grammar, particles=PARTICLES, max_tokens=8, seed=5, **options)
     target = Target(
         options.get("temperature", 1.0), options.get("top_p", 1.0), options.get("top_k", 0), options.get("min_p", 0.0)
     )
