@@ -73,7 +73,9 @@ def commit() -> str:
     """The commit measured; "+ changes" if the tree differs from it."""
 
     def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=RESULTS.parent.parent, check=False)
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, cwd=RESULTS.parent.parent, check=False
+        )
         return done.stdout.strip()
 
     return (git("rev-parse", "--short", "HEAD") or "unknown") + (" + changes" if git("status", "--porcelain") else "")

@@ -99,6 +99,11 @@ class Engine:
     # What the engine is ----------------------------------------------------------------------------------------------
 
     @property
+    def llm(self) -> Any:
+        """The `vllm.LLM` underneath; it serves requests without constraints as usual, beside ours."""
+        return self._llm
+
+    @property
     def tokenizer(self) -> Any:
         """The model's tokenizer (Hugging Face), or None if vLLM was told to do without."""
         return self._engine.input_processor.tokenizer

@@ -53,7 +53,9 @@ class Vocabulary(_core.Vocabulary):
 
 def _spelling(backend: Any) -> Any:
     """The function from a token as the tokenizer writes it to the bytes it stands for."""
-    decoder: dict[str, Any] = json.loads(backend.decoder.__getstate__()) if backend.decoder is not None else {"type": None}
+    decoder: dict[str, Any] = (
+        json.loads(backend.decoder.__getstate__()) if backend.decoder is not None else {"type": None}
+    )
     parts: list[dict[str, Any]] = decoder.get("decoders") or [decoder]
     types = {part["type"] for part in parts}
     if "ByteLevel" in types:

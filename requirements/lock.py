@@ -27,7 +27,9 @@ def resolve(name: str) -> None:
         found = [item["metadata"] for item in json.loads(report.read_text())["install"]]
     pins = [f"{m['name']}=={m['version'].split('+')[0]}" for m in found if m["name"].lower() not in LEFT_OUT[name]]
     body = "\n".join(sorted(pins + file_only, key=str.lower))
-    (HERE / f"{name}.lock").write_text(f"# Made by requirements/lock.py from {name}.in; install with --no-deps.\n{body}\n")
+    (HERE / f"{name}.lock").write_text(
+        f"# Made by requirements/lock.py from {name}.in; install with --no-deps.\n{body}\n"
+    )
 
 
 if __name__ == "__main__":

@@ -89,7 +89,9 @@ def paired(benchmark: Any, mine: Callable[[], Any], peer: Callable[[], Any]) -> 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.0], ids=["sampling", "greedy"])
 @pytest.mark.parametrize("sequences", [1, 8, 32])
-def test_awrs(benchmark: Any, engine: Engine, grammar: Grammar, report: Report, sequences: int, temperature: float) -> None:
+def test_awrs(
+    benchmark: Any, engine: Engine, grammar: Grammar, report: Report, sequences: int, temperature: float
+) -> None:
     mine = constrained(engine, grammar, sequences, particles=1, ess_threshold=0.0)
     ours, theirs, ratios = paired(benchmark, mine, unconstrained(engine, sequences, temperature))
     benchmark.extra_info["ratio"] = statistics.median(ratios)

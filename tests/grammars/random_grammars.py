@@ -37,7 +37,7 @@ def context_free(combinations: bool = True) -> st.SearchStrategy[dict[str, Recip
     combined = regular(0).map(lambda recipe: ("intersect", (recipe, ("repeat", ("chars", ((97, 98),), 0), 0, -1))))
     leaves = st.one_of(leaves, combined) if combinations else leaves
     body = st.recursive(leaves, lambda inner: _operators(inner, False, 0), max_leaves=6)
-    return st.fixed_dictionaries({name: body for name in names})
+    return st.fixed_dictionaries(dict.fromkeys(names, body))
 
 
 def _operators(inner: st.SearchStrategy[Recipe], combinations: bool, codec: int) -> st.SearchStrategy[Recipe]:

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_grammars import ALPHABET, build, build_rules, context_free, regular
 from reference import ReferenceBuilder
-
 from tamis.grammars import AutomatonLimitError, Vocabulary
 from tamis.grammars._core import Automaton, CompileError, GrammarBuilder
 
@@ -23,7 +22,8 @@ def compiled(builder: GrammarBuilder, node: int) -> Automaton | None:
     try:
         return builder.compile(node)
     except CompileError as error:
-        assert "accepts no string" in str(error)
+        if "accepts no string" not in str(error):
+            raise
         return None
 
 
@@ -49,7 +49,7 @@ def test_context_free_grammars_agree_with_the_reference(grammar: dict) -> None:
     automaton = compiled(builder, build_rules(builder, grammar))
     prefixes = viable_prefixes(automaton)
     for word in WORDS:
-        assert (word in prefixes) == reference.viable(oracle, word), (word, builder.trace(build_rules(builder, grammar)))
+        assert (word in prefixes) == reference.viable(oracle, word), word
         accepted = word in prefixes and automaton is not None and automaton.is_complete(prefixes[word])
         assert accepted == reference.accepts(oracle, word), word
 
@@ -134,10 +134,11 @@ JSON_SPELLINGS = {
     "é": ["é".encode(), b"\\u00E9", b"\\u00e9"],
     "😀": ["😀".encode(), b"\\ud83d\\ude00", b"\\uD83D\\uDE00"],
 }
+SPELLING = st.sampled_from(sorted(JSON_SPELLINGS)).flatmap(lambda character: st.sampled_from(JSON_SPELLINGS[character]))
 
 
 @settings(max_examples=60, deadline=None)
-@given(regular(2), st.lists(st.sampled_from(sorted(JSON_SPELLINGS)).flatmap(lambda c: st.sampled_from(JSON_SPELLINGS[c])), max_size=4))
+@given(regular(2), st.lists(SPELLING, max_size=4))
 def test_json_spellings_agree_with_the_reference(recipe: tuple, pieces: list[bytes]) -> None:
     reference, builder = ReferenceBuilder(), GrammarBuilder()
     oracle, automaton = build(reference, recipe), compiled(builder, build(builder, recipe))

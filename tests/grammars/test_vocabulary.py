@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from tamis.engine.models import DEFAULT_MODEL, resolve_model
 from tamis.grammars import Grammar, Vocabulary, gbnf, json_schema, lark, regex
 

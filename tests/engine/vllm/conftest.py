@@ -30,8 +30,8 @@ def engine(tiny_folder: Path) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def narrow_engine(tiny_folder: Path) -> Iterator[Engine]:
-    """12 batch slots, 13 usable KV blocks of 32 tokens, 48 tokens per step: groups wait, prompts are cut into chunks and
-    particles are preempted."""
+    """12 batch slots, 13 usable KV blocks of 32 tokens, 48 tokens per step: groups wait, prompts are cut into chunks
+    and particles are preempted."""
     with Engine(
         str(tiny_folder), max_num_seqs=12, num_gpu_blocks_override=14, max_num_batched_tokens=48, **TINY
     ) as engine:

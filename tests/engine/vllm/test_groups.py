@@ -1,4 +1,4 @@
-"""Groups inside vLLM's scheduler: waiting, preemption, forks, aborts; nothing may leak and nothing may depend on them."""
+"""Groups in vLLM's scheduler: waiting, preemption, forks, aborts; nothing may leak, no result may depend on them."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_a_predicate_that_raises_fails_its_own_request(engine: Engine) -> None:
             raise RuntimeError("b is not in my book")
         return True
 
-    with pytest.raises(PredicateError, match="no_b.*b is not in my book"):
+    with pytest.raises(PredicateError, match=r"no_b.*b is not in my book"):
         engine.generate([PROMPT] * 4, [PAIRS, predicate(no_b), None, PAIRS], particles=4, max_tokens=30)
     assert engine.generate(PROMPT, PAIRS, particles=2, max_tokens=10).samples
 

@@ -1,4 +1,4 @@
-"""The same parts inside vLLM's own `LLM` and `AsyncLLM`, where worker and scheduler may live in processes of their own."""
+"""The same parts inside vLLM's own `LLM` and `AsyncLLM`, where worker and scheduler may be processes of their own."""
 
 from __future__ import annotations
 

@@ -1,0 +1,62 @@
+"""`generate` and the engine it keeps; what a caller sees while a call runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+from tamis.engine import Engine, Progress, generate
+from tamis.engine.generate import close_default_engine
+from tamis.grammars import Grammar
+from tiny import PROMPT
+
+GRAMMAR = Grammar("regex", "(ab|ba|cc|d)*")
+
+
+@pytest.fixture
+def loaded(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """`generate` with engines that are made without loading anything; yields the names of models asked for."""
+    names: list[str] = []
+
+    class Borrowed:
+        def __init__(self, model: str) -> None:
+            names.append(model)
+
+        generate = engine.generate
+
+        def close(self) -> None:
+            names.append("closed")
+
+    # By its name in sys.modules: the package's attribute of that name is the function.
+    monkeypatch.setattr(sys.modules["tamis.engine.generate"], "Engine", Borrowed)
+    close_default_engine()
+    yield names
+    close_default_engine()
+
+
+def test_the_engine_is_kept(loaded: list[str], engine: Engine) -> None:
+    first = generate(PROMPT, GRAMMAR, max_tokens=10, model="one")
+    assert len(first.samples) == 8
+    again = generate(PROMPT, GRAMMAR, particles=8, seed=0, max_tokens=10, model="one", ess_threshold=0.5)
+    assert [sample.token_ids for sample in again.samples] == [sample.token_ids for sample in first.samples]
+    assert loaded == ["one"]
+    generate(PROMPT, GRAMMAR, max_tokens=10, model="two")
+    assert loaded == ["one", "closed", "two"]
+
+
+def test_progress(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[Progress] = []
+    results = engine.generate([PROMPT] * 3, GRAMMAR, particles=2, max_tokens=10, progress=seen.append)
+    assert [step.tokens for step in seen] == sorted(step.tokens for step in seen)
+    assert seen[-1].finished == seen[-1].total == 3
+    assert seen[-1].tokens == sum(result.stats.tokens for result in results)
+    engine.generate(PROMPT, GRAMMAR, max_tokens=5, progress=True)
+    assert capsys.readouterr().out == ""
+
+
+def test_one_prompt_one_result_a_list_a_list(engine: Engine) -> None:
+    assert engine.generate("ab", GRAMMAR, max_tokens=5).samples
+    assert len(engine.generate(["ab"], GRAMMAR, max_tokens=5)) == 1
+    assert len(engine.generate([PROMPT, PROMPT[:1]], [GRAMMAR, None], max_tokens=5)) == 2
+    assert len(engine.generate(["ab", "ba"], None, max_tokens=5)) == 2
