@@ -32,6 +32,11 @@ PATTERNS = st.sampled_from(["^a", "b$", "^(a|b)*$", "a.", "^.$"])
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
+def without_idle_if(words: list[str]) -> list[str]:
+    """An `if` alone says nothing, but jsonschema follows a circular $ref inside of it for ever."""
+    return words if {"then", "else"} & set(words) else [word for word in words if word != "if"]
+
+
 def schemas() -> st.SearchStrategy[Any]:
     """Schemas over the same few keys, strings and numbers as the instances, so that keywords meet."""
 
@@ -81,7 +86,7 @@ def schemas() -> st.SearchStrategy[Any]:
             "unevaluatedItems": inner,
             "$ref": st.sampled_from(["#/$defs/x", "#/$defs/y", "#"]),
         }
-        chosen = st.lists(st.sampled_from(sorted(keywords)), min_size=1, max_size=4, unique=True)
+        chosen = st.lists(st.sampled_from(sorted(keywords)), min_size=1, max_size=4, unique=True).map(without_idle_if)
         return chosen.flatmap(lambda words: st.fixed_dictionaries({word: keywords[word] for word in words}))
 
     inner = st.recursive(st.booleans() | st.just({}), extend, max_leaves=5)
@@ -98,11 +103,10 @@ def compiled(schema: Any, **options: Any) -> Any:
     try:
         return json_schema(schema, format="annotate", **options).compile()
     except GrammarError as error:
-        message = str(error)
-        if "no value satisfies" in message or "accepts no string" in message:
+        if "no value satisfies" in error.message or "accepts no string" in error.message:
             return None
-        assert "not supported" in message or "circular" in message, message
-        assert error.pointer is not None
+        if error.pointer is None or not ("not supported" in error.message or "circular" in error.message):
+            raise
         raise _Refused from None
 
 
@@ -133,7 +137,7 @@ def test_agrees_with_jsonschema(schema: Any, instances: list[Any]) -> None:
 @settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(schemas(), st.integers(0, 2**32))
 def test_every_text_of_the_language_is_valid(schema: Any, seed: int) -> None:
-    """Random walks over the bytes: whatever they end in must be JSON that jsonschema accepts, escapes, blanks and repeated keys included."""
+    """Random walks over the bytes end in JSON that jsonschema accepts, escapes, blanks and repeated keys included."""
     try:
         automaton = compiled(schema)
     except _Refused:
