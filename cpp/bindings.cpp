@@ -175,8 +175,10 @@ NB_MODULE(_core, m) {
 
   nb::class_<Builder>(m, "GrammarBuilder", "Builds a grammar expression by expression; nodes are ints of this builder.")
       .def(nb::init<>())
-      .def("nothing", [](Builder&) { return Grammar::kNothing; }, "The empty language.")
-      .def("empty", [](Builder&) { return Grammar::kEmpty; }, "The empty string.")
+      .def(
+          "nothing", [](Builder&) { return Grammar::kNothing; }, "The empty language.")
+      .def(
+          "empty", [](Builder&) { return Grammar::kEmpty; }, "The empty string.")
       .def("chars", &Builder::chars, "ranges"_a, "codec"_a,
            "One character out of inclusive code point ranges, as the codec writes it.")
       .def("literal", &Builder::literal, "data"_a, "Exactly these bytes.")
@@ -192,7 +194,8 @@ NB_MODULE(_core, m) {
       .def("to_text", &Builder::node_text, "node"_a)
       .def("trace", &Builder::trace, "start"_a, "(pass, grammar as text) after every pass of the compiler.")
       .def("compile", &Builder::compile, "start"_a, "memory_limit"_a = std::size_t{1} << 30,
-           "max_states"_a = std::size_t{2'000'000}, "memory_limit is in bytes and holds for the automaton's whole life.");
+           "max_states"_a = std::size_t{2'000'000},
+           "memory_limit is in bytes and holds for the automaton's whole life.");
 
   nb::class_<Vocabulary>(m, "Vocabulary", "The tokens of a model as bytes; None for tokens that are never text.")
       .def("__init__", &make_vocabulary, "tokens"_a, "eos_ids"_a)
@@ -222,8 +225,8 @@ NB_MODULE(_core, m) {
           },
           "state"_a, "data"_a, "The state after these bytes, None where they cannot follow.")
       .def(
-          "is_complete",
-          [](const Automaton& a, std::int64_t state) { return a.is_complete(checked_state(a, state)); }, "state"_a)
+          "is_complete", [](const Automaton& a, std::int64_t state) { return a.is_complete(checked_state(a, state)); },
+          "state"_a)
       .def(
           "accepts",
           [](const Automaton& a, const nb::bytes& data) {

@@ -1,8 +1,9 @@
 """Grammars: sources in, automata out.
 
 In: a regular expression, a JSON Schema, an EBNF, GBNF or Lark grammar, a list of choices.  Out: a `Grammar` (immutable,
-picklable), whose `compile()` gives an `Automaton` over bytes, whose `bind(vocabulary)` gives a `TokenAutomaton` that says
-which tokens may come next.  Open `grammar.py` first; each front end has a module of its own, the automata live in cpp/.
+picklable), whose `compile()` gives an `Automaton` over bytes, whose `bind(vocabulary)` gives a `TokenAutomaton` that
+says which tokens may come next.  Open `grammar.py` first; each front end has a module of its own, the automata live in
+cpp/.
 """
 
 from ._core import Automaton, AutomatonLimitError, TokenAutomaton

@@ -6,8 +6,8 @@ from __future__ import annotations
 class GrammarError(ValueError):
     """A grammar source cannot be used: what is wrong, where, and how to get out.
 
-    Attributes: `message`, `line` and `column` (1-based, for text sources), `pointer` (a JSON pointer, for schemas), `text` (the
-    offending piece of the source), `hint` (the way out). Absent parts are None.
+    Attributes: `message`, `line` and `column` (1-based, for text sources), `pointer` (a JSON pointer, for schemas),
+    `text` (the offending piece of the source), `hint` (the way out). Absent parts are None.
     """
 
     def __init__(

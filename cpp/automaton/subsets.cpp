@@ -31,7 +31,8 @@ Subsets::Subsets(const Nfa& nfa, const ByteClasses& classes, std::vector<bool> a
     : nfa_(nfa), classes_(classes), alive_(std::move(alive)), seen_plain_(nfa.states.size()) {
   interned({});
   frames_.intern({});  // frame 0: none
-  // Inner combinations come first, and whether a start can go on is settled here: collecting positions never has to ask.
+  // Inner combinations come first, and whether a start can go on is settled here: collecting positions never has to
+  // ask.
   for (std::uint32_t b = 0; b < nfa_.booleans.size(); ++b) {
     tuple_starts_.push_back(tuple_start(b));
     can_continue(tuple_starts_.back());

@@ -186,9 +186,8 @@ NodeId Grammar::intersect(const std::vector<NodeId>& nodes) {
   if (flat.empty()) return repeat(any_byte(), 0, kUnbounded);
   if (flat.size() == 1) return flat[0];
   const Node first = nodes_[flat[0]];
-  if (std::all_of(flat.begin(), flat.end(), [&](NodeId id) {
-        return nodes_[id].kind == NodeKind::kChars && nodes_[id].b == first.b;
-      })) {
+  if (std::all_of(flat.begin(), flat.end(),
+                  [&](NodeId id) { return nodes_[id].kind == NodeKind::kChars && nodes_[id].b == first.b; })) {
     CharSet common = char_sets_[first.a];
     for (const NodeId id : flat) common = set_intersection(common, char_sets_[nodes_[id].a]);
     return chars(std::move(common), static_cast<Codec>(first.b));

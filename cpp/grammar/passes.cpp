@@ -47,7 +47,8 @@ void rewrite_all(Grammar& grammar, Replace replace) {
   std::unordered_map<NodeId, NodeId> mapped;
   grammar.start = rewrite(grammar, grammar.start, mapped, [&](NodeId id) { return replace(id, mapped); });
   for (RuleId rule = 0; rule < grammar.rules.size(); ++rule) {
-    const NodeId body = rewrite(grammar, grammar.rules[rule].body, mapped, [&](NodeId id) { return replace(id, mapped); });
+    const NodeId body =
+        rewrite(grammar, grammar.rules[rule].body, mapped, [&](NodeId id) { return replace(id, mapped); });
     grammar.rules[rule].body = body;
   }
 }
@@ -61,8 +62,9 @@ class RuleInliner {
       if (grammar_[id].kind != NodeKind::kRule) return rebuilt(grammar_, id, mapped_);
       const RuleId rule = grammar_[id].a;
       if (open_[rule]) {
-        throw CompileError("rule '" + grammar_.rules[rule].name +
-                           "' is recursive inside an intersection or complement; only regular parts can be combined so");
+        throw CompileError(
+            "rule '" + grammar_.rules[rule].name +
+            "' is recursive inside an intersection or complement; only regular parts can be combined so");
       }
       open_[rule] = true;
       const NodeId body = (*this)(grammar_.rules[rule].body);

@@ -17,12 +17,12 @@ using namespace tamis;
 
 namespace {
 
-#define EXPECT(condition)                                                             \
-  do {                                                                                \
-    if (!(condition)) {                                                               \
-      std::fprintf(stderr, "%s:%d: expected %s\n", __FILE__, __LINE__, #condition);   \
-      std::exit(1);                                                                   \
-    }                                                                                 \
+#define EXPECT(condition)                                                           \
+  do {                                                                              \
+    if (!(condition)) {                                                             \
+      std::fprintf(stderr, "%s:%d: expected %s\n", __FILE__, __LINE__, #condition); \
+      std::exit(1);                                                                 \
+    }                                                                               \
   } while (false)
 
 NodeId letters(Grammar& g, const std::string& text) {
@@ -62,7 +62,8 @@ std::string json_escape(std::uint32_t c) {
   if (c < 0x10000) {
     std::snprintf(buffer, sizeof buffer, "\\u%04x", c);
   } else {
-    std::snprintf(buffer, sizeof buffer, "\\u%04X\\u%04x", 0xD800 + ((c - 0x10000) >> 10), 0xDC00 + ((c - 0x10000) & 0x3FF));
+    std::snprintf(buffer, sizeof buffer, "\\u%04X\\u%04x", 0xD800 + ((c - 0x10000) >> 10),
+                  0xDC00 + ((c - 0x10000) & 0x3FF));
   }
   return buffer;
 }
@@ -112,7 +113,8 @@ void test_passes() {
 void test_automaton() {
   Grammar g;
   const NodeId list = g.rule("list");
-  g.define(list, g.alt({g.seq({letters(g, "("), g.repeat(list, 0, Grammar::kUnbounded), letters(g, ")")}), letters(g, "a")}));
+  g.define(list,
+           g.alt({g.seq({letters(g, "("), g.repeat(list, 0, Grammar::kUnbounded), letters(g, ")")}), letters(g, "a")}));
   g.start = list;
   const Automaton a(g, {});
   EXPECT(accepts(a, "(a(a)())"));
@@ -125,7 +127,8 @@ void test_automaton() {
 
 void test_vocabulary() {
   const auto vocabulary = std::make_shared<const Vocabulary>(
-      std::vector<std::optional<std::string>>{"a", "ab", "b", std::nullopt, "abc", "", "a", "c"}, std::vector<TokenId>{7});
+      std::vector<std::optional<std::string>>{"a", "ab", "b", std::nullopt, "abc", "", "a", "c"},
+      std::vector<TokenId>{7});
   EXPECT(!vocabulary->text(7));
   Grammar g;
   g.start = g.seq({letters(g, "ab"), g.optional(letters(g, "c"))});
@@ -149,7 +152,9 @@ void test_random_grammars() {
     std::vector<NodeId> pool = {Grammar::kEmpty, letters(g, "a"), letters(g, "b"), letters(g, "ab")};
     const std::size_t plain = pool.size();
     const auto any = [&] { return pool[random() % pool.size()]; };
-    for (int i = 0; i < 3; ++i) pool.push_back(g.intersect({g.repeat(pool[1 + random() % 3], 0, 4), g.complement(pool[1 + random() % (plain - 1)])}));
+    for (int i = 0; i < 3; ++i)
+      pool.push_back(
+          g.intersect({g.repeat(pool[1 + random() % 3], 0, 4), g.complement(pool[1 + random() % (plain - 1)])}));
     pool.insert(pool.end(), rules.begin(), rules.end());
     for (int i = 0; i < 10; ++i) {
       switch (random() % 3) {
