@@ -36,8 +36,8 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml $(CPP_SOURCES)
 	@touch $@
 
 demo: setup  ## sample JSON under a schema from SmolLM2-135M, with importance weights
-	$(RUN) -m tamis.engine.cli generate --chat --schema docs/examples/recipe.schema.json --particles 8 --seed 1 \
-	  --max-tokens 200 "Write a short recipe for pancakes as JSON."
+	$(RUN) -m tamis.engine.cli generate - --chat --schema docs/examples/dish.schema.json --particles 8 --seed 1 \
+	  --max-tokens 160 < docs/examples/dish.prompt.txt
 
 test: setup test-cpp  ## every test that belongs to a change
 	$(RUN) -m pytest -m "not slow"

@@ -11,8 +11,9 @@ from .shapes import NotExpressible, Oracle
 class ArrayShape(NamedTuple):
     """Arrays of `least` to `most` items, the first ones as `prefix` says, the others as `rest`.
 
-    Each of `contains` is (goal, fewest, most): how many items satisfy the goal. `evaluated` counts the leading items that some keyword
-    has looked at (-1: all), for unevaluatedItems; so have those that satisfy one of the goals `matched`.
+    Each of `contains` is (goal, fewest, most): how many items satisfy the goal. `evaluated` counts the leading items
+    that some keyword has looked at (-1: all), for unevaluatedItems; so have those that satisfy one of the goals
+    `matched`.
     """
 
     prefix: tuple[Goal, ...] = ()

@@ -136,8 +136,8 @@ def _bare(uri: str) -> str:
 def dialect_of(root: Any, inherited: Dialect, pointer: str, documents: Mapping[str, Any]) -> Dialect:
     """The dialect that a resource's `$schema` names; `inherited` where it has none.
 
-    `documents` are further meta-schemas by URI. Raises GrammarError for a `$schema` that is neither one of these nor one of drafts 4, 6, 7,
-    2019-09 and 2020-12: its keywords could mean anything.
+    `documents` are further meta-schemas by URI. Raises GrammarError for a `$schema` that is neither one of these nor
+    one of drafts 4, 6, 7, 2019-09 and 2020-12: its keywords could mean anything.
     """
     if not isinstance(root, dict) or "$schema" not in root:
         return inherited

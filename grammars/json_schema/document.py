@@ -1,8 +1,8 @@
 """Schemas and where they live: subschemas as small integers, resources, and the resolution of $ref.
 
-A *literal* is a subschema or its negation, as an integer (index * 2, plus 1 if negated); a *goal* is a sorted tuple of literals: what
-one value must satisfy at once. The empty goal is any value, NOTHING is no value. There are finitely many subschemas, so there are
-finitely many goals: whatever is memoised by goal ends, however recursive the schema.
+A *literal* is a subschema or its negation, as an integer (index * 2, plus 1 if negated); a *goal* is a sorted tuple
+of literals: what one value must satisfy at once. The empty goal is any value, NOTHING is no value. There are finitely
+many subschemas, so there are finitely many goals: whatever is memoised by goal ends, however recursive the schema.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ def escaped(token: str) -> str:
 class Resource:
     """A schema document, or a part of one with an `$id` of its own.
 
-    `dynamic` are its anchors that $dynamicRef may be bound to ("": its root, for $recursiveRef). `scope` binds such names to the outermost
-    resource on the way here that has them; a resource that is reached in several scopes exists once for each, with the same `base`.
+    `dynamic` are its anchors that $dynamicRef may be bound to ("": its root, for $recursiveRef). `scope` binds such
+    names to the outermost resource on the way here that has them; a resource that is reached in several scopes exists
+    once for each, with the same `base`.
     """
 
     __slots__ = ("anchors", "base", "dialect", "dynamic", "pointer", "root", "scope", "uri")
@@ -194,7 +195,7 @@ class Document:
                 document = self._external[uri]
             elif "json-schema.org/" in uri:
                 # The drafts' own meta-schemas come with jsonschema; imported only when one is referred to.
-                from jsonschema_specifications import REGISTRY
+                from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
 
                 try:
                     document = REGISTRY.contents(uri)

@@ -1,7 +1,8 @@
 """The standard formats as regular expressions (ECMA syntax, matched against the whole string).
 
-Sources: RFC 3339 (dates and times, durations in appendix A), RFC 4122 (uuid), RFC 3986 (uri), RFC 3987 (iri), RFC 6570 (uri-template),
-RFC 5321 section 4.1.2 (email), RFC 1123 section 2.1 with RFC 5890 (hostname), RFC 2673 section 3.2 (ipv4), RFC 4291 section 2.2 (ipv6), RFC 6901 (json-pointer).
+Sources: RFC 3339 (dates and times, durations in appendix A), RFC 4122 (uuid), RFC 3986 (uri), RFC 3987 (iri), RFC
+6570 (uri-template), RFC 5321 section 4.1.2 (email), RFC 1123 section 2.1 with RFC 5890 (hostname), RFC 2673 section
+3.2 (ipv4), RFC 4291 section 2.2 (ipv6), RFC 6901 (json-pointer).
 """
 
 from __future__ import annotations

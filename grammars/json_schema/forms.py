@@ -1,7 +1,7 @@
-"""The canonical form of a schema: per JSON type, a union of shapes that conjunction, union and complement are closed under.
+"""The canonical form of a schema: for each JSON type a union of shapes, closed under conjunction and union.
 
-Everything in place (allOf, anyOf, oneOf, not, if, $ref) is worked out on forms; parts of arrays and objects stay goals (see document.py)
-until they are lowered, which is what keeps recursive schemas finite.
+Everything in place (allOf, anyOf, oneOf, not, if, $ref) is worked out on forms; parts of arrays and objects stay
+goals (see document.py) until they are lowered, which is what keeps recursive schemas finite.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _exactly_one(
 def _one_of_strings(
     unions: list[tuple[StringShape, ...]], within: tuple[StringShape, ...], oracle: Oracle
 ) -> tuple[StringShape, ...]:
-    """As `_exactly_one`; where only an automaton could tell whether two overlap, the one without the other is simply lowered."""
+    """As `_exactly_one`, but overlaps that only an automaton could tell are taken for granted."""
     inhabited = [union for union in unions if union]
     if len(inhabited) <= 1:
         return inhabited[0] if inhabited else ()

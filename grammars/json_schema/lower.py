@@ -24,8 +24,8 @@ _MAX_NESTING = 24
 class Text:
     """The punctuation of JSON in one whitespace style.
 
-    "compact": none; "flexible": wherever JSON allows it up to four blanks, and a line break with up to 64 more, so that a model cannot go on with
-    blanks forever; "any": as JSON allows.
+    "compact": none; "flexible": wherever JSON allows it up to four blanks, and a line break with up to 64 more, so
+    that a model cannot go on with blanks forever; "any": as JSON allows.
     """
 
     def __init__(self, builder: Builder, whitespace: str) -> None:

@@ -1,4 +1,4 @@
-"""Schema to canonical form: keywords side by side hold together, and those that apply schemas in place are operations on forms."""
+"""Schema to canonical form: keywords side by side hold together, applicators in place are set operations on forms."""
 
 from __future__ import annotations
 

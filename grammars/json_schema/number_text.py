@@ -1,13 +1,14 @@
 """The texts of number sets: decimal spellings, digit by digit.
 
-Plain decimals ("12", "12.50") are covered exactly. A number without bounds may also be written with any exponent; one with bounds with
-a normalised one (one digit other than 0 before the point, as every JSON writer does) of at most 300 either way, and so may a constant
-below 1e-4 or from 1e16; integers without a bound on
-either side so too, where the exponent covers the fraction; other multiples with none.
+Plain decimals ("12", "12.50") are covered exactly. A number without bounds may also be written with any exponent; one
+with bounds with a normalised one (one digit other than 0 before the point, as every JSON writer does) of at most 300
+either way, and so may a constant below 1e-4 or from 1e16; integers without a bound on either side so too, where the
+exponent covers the fraction; other multiples with none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from ..builder import BYTES, Builder
@@ -19,6 +20,9 @@ _MAX_LISTED = 400
 # The largest modulus for which multiples are recognised digit by digit.
 _MAX_MODULUS = 2000
 _MAX_EXPONENT = 300
+
+# (low, low_open, high, high_open) of an interval from 0 upwards -> its texts without sign.
+Magnitude = Callable[[Number, bool, Number | None, bool], int]
 
 
 def _digits(value: Number) -> tuple[str, str]:
@@ -65,7 +69,7 @@ class NumberText:
                 node = builder.alt([node, self._signed(shape, self._scientific)])
         elif shape.step == 1:
             node = self._signed(shape, self._integers)
-            if shape.low is None or shape.high is None:
+            if (shape.low is None or shape.high is None) and not shape.not_steps:
                 large = self._signed(shape, self._scientific)
                 node = builder.alt([node, builder.intersect([large, self._large_integers()])])
         elif shape.step:
@@ -82,9 +86,8 @@ class NumberText:
             node = builder.intersect([node, wanted])
         return node
 
-    def _signed(self, shape: NumberShape, magnitude: object) -> int:
-        """Both signs of an interval; `magnitude(low, low_open, high, high_open)` lowers one without sign."""
-        assert callable(magnitude)
+    def _signed(self, shape: NumberShape, magnitude: Magnitude) -> int:
+        """Both signs of an interval, each by `magnitude`."""
         builder = self._builder
         parts = []
         if shape.high is None or shape.high > 0 or (shape.high == 0 and not shape.high_open):
@@ -172,7 +175,8 @@ class NumberText:
         return self._builder.seq([whole, self._zero_fraction])
 
     # Fractions ------------------------------------------------------------------------------------------------------
-    # The digits of a fraction as a language that a trailing zero never leaves or enters. `_tail_*` are what may follow the digits read so
+    # The digits of a fraction as a language that a trailing zero never leaves or enters. `_tail_*` are what may
+    # follow the digits read so
     # far, the empty tail standing for zeros; with `some`, the empty tail is left out.
 
     def _tail_from(self, bound: str, strict: bool, some: bool = False) -> int:
@@ -311,7 +315,7 @@ class NumberText:
         return builder.seq([self._class_of(b"eE"), builder.alt(parts)])
 
     def _large_integers(self) -> int:
-        """Scientific notation that is an integer at a glance: no fraction, or one no longer than the exponent, as of doubles of 1e16 and more."""
+        """Scientific notation of integers: no fraction, or one that the exponent covers, as in doubles from 1e16."""
         builder = self._builder
         fraction = builder.seq([self._point, builder.repeat(self._digit, 1, 16)])
         parts = [
@@ -339,7 +343,7 @@ class NumberText:
         return builder.intersect([self._signed(shape, self._magnitude), steps])
 
     def _steps(self, step: Number, recursive: bool = False) -> int:
-        """Plain decimals without sign that are multiples of `step`; `recursive` allows rules, which no intersection may hold."""
+        """Plain decimals without sign that are multiples of `step`; `recursive`: with rules, which intersections refuse."""
         builder = self._builder
         places = len(_digits(step)[1])
         modulus = int(step * 10**places)

@@ -21,7 +21,7 @@ def exact(value: float) -> Number:
 
 
 class NumberShape(NamedTuple):
-    """Numbers between two bounds (None: unbounded) that are multiples of `step` (0: any number) and of none of `not_steps`."""
+    """Numbers between two bounds (None: none), multiples of `step` (0: any number) and of none of `not_steps`."""
 
     low: Number | None = None
     low_open: bool = False

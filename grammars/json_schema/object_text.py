@@ -13,7 +13,8 @@ from .shapes import NotExpressible
 if TYPE_CHECKING:
     from .lower import Lowering
 
-# Bounds of what is unrolled: patterns that tell other keys apart, declared keys that may not repeat in any order, parts of one object.
+# Bounds of what is unrolled: patterns that tell other keys apart, declared keys that may not repeat in any order,
+# parts of one object.
 _MAX_PATTERNS = 6
 _MAX_UNORDERED = 6
 _MAX_STATES = 20_000
@@ -110,7 +111,7 @@ def _plain(lowering: Lowering, shape: ObjectShape, beyond: Keys | None) -> int:
     return _declared(lowering, members, following, must_follow=False)
 
 
-# Keys without a name ---------------------------------------------------------------------------------------------------
+# Keys without a name -------------------------------------------------------------------------------------------------
 
 
 def _other_keys(lowering: Lowering, shape: ObjectShape) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], Goal]]:
@@ -169,7 +170,7 @@ def _key_text(
     return parts[0] if len(parts) == 1 else builder.intersect(parts)
 
 
-# Sequences of members ---------------------------------------------------------------------------------------------------
+# Sequences of members ------------------------------------------------------------------------------------------------
 
 
 def _declared(lowering: Lowering, members: list[Member], rest: int, must_follow: bool) -> int:
@@ -230,7 +231,8 @@ def _counted(lowering: Lowering, members: list[Member], rest: int, least: int, m
 def _unordered(lowering: Lowering, members: list[Member], rest: int, least: int, most: int | None) -> int:
     """Members in any order: one node for each set of members still to come and each count of the others.
 
-    Beyond a few members only the required ones are told apart: an optional key that repeats is the same instance to every parser.
+    Beyond a few members only the required ones are told apart: an optional key that repeats is the same instance to
+    every parser.
     """
     builder, text = lowering.builder, lowering.text
     if len(members) > _MAX_UNORDERED and not least and most is None:

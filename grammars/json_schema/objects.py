@@ -38,8 +38,8 @@ class KeyRules(NamedTuple):
 class ObjectShape(NamedTuple):
     """Objects that obey all `rules`, have the `required` keys and `least` to `most` properties.
 
-    `key` is what every key must satisfy as a string. For each set in `others` there is a key outside of it. `evaluated` are the keys that
-    some keyword has looked at, for unevaluatedProperties; None: all.
+    `key` is what every key must satisfy as a string. For each set in `others` there is a key outside of it.
+    `evaluated` are the keys that some keyword has looked at, for unevaluatedProperties; None: all.
     """
 
     rules: tuple[KeyRules, ...] = ()

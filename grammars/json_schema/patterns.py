@@ -1,4 +1,4 @@
-"""Regular expressions and formats of strings: parsed once, lowered on demand, and decided where a schema's meaning hangs on it."""
+"""Patterns and formats of strings: parsed once, lowered on demand, decided where a schema's meaning hangs on it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _tree(atom: Atom) -> Node:
 
 
 class Patterns:
-    """The patterns of one schema. `new_builder` makes a scratch builder, whose `compile` answers questions about strings."""
+    """The patterns of one schema. `new_builder` makes scratch builders, whose automata answer questions about strings."""
 
     def __init__(self, new_builder: Callable[[], Any]) -> None:
         self._new_builder = new_builder
@@ -81,7 +81,7 @@ class Patterns:
         return answer
 
     def no_strings(self, shape: StringShape) -> bool:
-        """Whether the shape, which has no constants, holds no string at all; False where that is too large a question."""
+        """Whether the shape, which has no constants, is empty; False where that is too large a question."""
         answer = self._emptiness.get(shape)
         if answer is None:
             builder = self._new_builder()

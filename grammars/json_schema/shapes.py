@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class NotExpressible(Exception):
-    """A combination of keywords that no grammar here says exactly; becomes a GrammarError at the keyword that asked for it."""
+    """Keywords that no grammar here says exactly together; becomes a GrammarError at the one that asked for it."""
 
 
 class Oracle(Protocol):

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from .shapes import Oracle
 
-# Something regular that a string is asked for: ("pattern" or "format", its text), or ("union", shapes) for being in one of them.
+# Something regular that a string is asked for: ("pattern" or "format", its text), or ("union", shapes) for being in
+# one of them.
 Atom = tuple[str, Any]
 
 # Products of unions are multiplied out up to this size; past it the unions are kept as atoms.
@@ -109,7 +110,7 @@ Union = tuple[StringShape, ...]
 
 
 def meet_unions(first: Union, second: Union) -> Union:
-    """Strings in both unions. Unlike parts of arrays and objects, strings are regular: nothing needs to be multiplied out."""
+    """Strings in both unions. Strings are regular: unlike arrays and objects, nothing needs to be multiplied out."""
     listed = any(len(union) == 1 and union[0].constants is not None for union in (first, second))
     if listed or len(first) * len(second) <= _MAX_PRODUCT or 1 in (len(first), len(second)):
         both = (StringShape.meet(one, other) for one in first for other in second)

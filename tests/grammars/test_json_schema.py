@@ -7,7 +7,6 @@ import pickle
 from typing import Any
 
 import pytest
-
 from tamis.grammars import GrammarError
 from tamis.grammars.json_schema import json_schema
 
@@ -39,6 +38,7 @@ CASES: list[tuple[Any, list[str], list[str]]] = [
     ({"minimum": 0.5, "exclusiveMaximum": 12.25}, ["0.5", "12.249", "5e-1", '"x"'], ["0.49", "12.25", "-1", "4e-1"]),
     ({"type": "integer", "exclusiveMinimum": -3, "maximum": 105}, ["-2", "105", "7.0"], ["-3", "106", "2.5"]),
     ({"type": "number", "multipleOf": 0.01}, ["1", "0.25", "-3.10"], ["0.255"]),
+    ({"type": "integer", "not": {"multipleOf": 2}}, ["3", "-1.0"], ["4", "1e2", "2e+17"]),
     ({"type": "integer", "multipleOf": 7}, ["14", "-21", "0", "1001"], ["13", "1000"]),
     ({"items": {"type": "null"}, "minItems": 1, "maxItems": 2}, ["[null]", "[null, null]", "3"], ["[]", "[1]"]),
     ({"prefixItems": [{"const": 1}], "items": False}, ["[]", "[1]"], ["[2]", "[1, 1]"]),
