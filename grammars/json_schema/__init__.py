@@ -9,9 +9,9 @@ Supported: type, enum, const, minimum, maximum, exclusiveMinimum, exclusiveMaxim
 pattern, format, items, prefixItems, additionalItems, minItems, maxItems, contains, minContains, maxContains,
 uniqueItems, properties, patternProperties, additionalProperties, propertyNames, required, minProperties,
 maxProperties, dependencies, dependentRequired, dependentSchemas, allOf, anyOf, oneOf, not, if/then/else,
-unevaluatedProperties, unevaluatedItems and $ref, of drafts 4, 6, 7, 2019-09 and 2020-12. Some of them only as far as
-a context-free grammar can say them exactly: what cannot be said is refused by name, with its place. Keywords that no
-draft defines are annotations, as the specification has it.
+unevaluatedProperties, unevaluatedItems, $ref, $dynamicRef and $recursiveRef, of drafts 4, 6, 7, 2019-09 and 2020-12.
+Some of them only as far as a context-free grammar can say them exactly: what cannot be said is refused by name, with
+its place. Keywords that no draft defines are annotations, as the specification has it.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ def json_schema(
 
     `schema` is a parsed schema or its JSON text. `property_order`: "declared" properties come in the order of
     `properties`, then required ones that are not declared, then others; "any" order costs a state for each set of
-    declared properties and is limited to few. `format`: whether `format` asserts or is an annotation. `resources`:
-    documents by URI that $ref may refer to. `whitespace`: "compact" (none), "any" (as JSON allows) or "flexible"
-    (bounded runs everywhere: up to four blanks, then at most one line break with up to 64 blanks).
+    declared properties (beyond six: of required ones, and optional keys may then repeat). `format`: whether `format`
+    asserts or is an annotation. `resources`: documents by URI that $ref may refer to. `whitespace`: "compact" (none),
+    "any" (as JSON allows) or "flexible" (bounded runs everywhere: up to four blanks, then at most one line break with
+    up to 64 blanks).
 
     Raises GrammarError, with a JSON pointer, for what is not a schema, what refers nowhere, what is not supported and
     what admits no value.
@@ -68,7 +69,7 @@ def lower(
     whitespace: str = "flexible",
     resources: str | None = None,
 ) -> int:
-    """The node of the instances of the schema in the JSON text `source`; `resources`: a JSON object of documents by URI."""
+    """The node of the instances of the schema `source`, JSON text; `resources`: a JSON object of documents by URI."""
     for name, value, allowed in (
         ("property_order", property_order, ("declared", "any")),
         ("format", format, ("assert", "annotate")),

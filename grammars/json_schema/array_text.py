@@ -19,7 +19,7 @@ _MAX_STATES = 600
 
 
 def array_text(lowering: Lowering, shape: ArrayShape) -> int:
-    """The node of the arrays in `shape`. Raises NotExpressible for uniqueItems and contains beyond what can be unrolled."""
+    """The node of the arrays in `shape`. Raises NotExpressible for uniqueItems and contains that cannot be unrolled."""
     if shape.unique and not _distinct_anyway(lowering, shape):
         return _permutations(lowering, shape)
     contains = tuple(item for item in shape.contains if item[1] > 0 or item[2] is not None)
@@ -129,7 +129,7 @@ def _permutations(lowering: Lowering, shape: ArrayShape) -> int:
 
 
 def _counted(lowering: Lowering, shape: ArrayShape, contains: tuple[tuple[Goal, int, int | None], ...]) -> int:
-    """Arrays with `contains`: one node for each place and each count of matches so far, both no further than they matter."""
+    """Arrays with `contains`: one node for each place and each count of matches, no further than they matter."""
     builder, text = lowering.builder, lowering.text
     last = max(len(shape.prefix), shape.least, 1) if shape.most is None else shape.most
     caps = [fewest if most is None else most for _, fewest, most in contains]

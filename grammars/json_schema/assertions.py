@@ -28,6 +28,9 @@ _OBJECT_KEYWORDS = frozenset(
         "maxProperties",
     }
 )
+# Counts of more are not told apart from this one: no text is that long.
+_LARGEST = 2**31 - 1
+
 _ALL_TYPES = frozenset({"null", "boolean", "number", "string", "array", "object"})
 
 
@@ -118,7 +121,7 @@ class Assertions:
         keywords = subschema.keywords
         if not _STRING_KEYWORDS & keywords.keys():
             return ANY.strings
-        least, most = int(keywords.get("minLength", 0)), keywords.get("maxLength")
+        least, most = _least(keywords, "minLength"), _most(keywords, "maxLength")
         atoms: list[tuple[Atom, bool]] = []
         if "pattern" in keywords:
             atoms.append((self._patterns.pattern(keywords["pattern"], f"{subschema.pointer}/pattern"), True))
@@ -128,7 +131,7 @@ class Assertions:
                 atoms.append((atom, True))
         if most is not None and least > most:
             return ()
-        return (StringShape(least, None if most is None else int(most), tuple(atoms)),)
+        return (StringShape(least, most, tuple(atoms)),)
 
     def _arrays(self, subschema: Subschema) -> tuple[ArrayShape, ...]:
         keywords, goal = subschema.keywords, self._document.goal
@@ -148,17 +151,15 @@ class Assertions:
             evaluated = -1 if "items" in keywords else len(prefix)
         contains: tuple[tuple[Goal, int, int | None], ...] = ()
         if "contains" in keywords:
-            most_of = keywords.get("maxContains")
             wanted = goal(subschema, keywords["contains"], "contains")
-            contains = ((wanted, int(keywords.get("minContains", 1)), None if most_of is None else int(most_of)),)
-        most = keywords.get("maxItems")
+            contains = ((wanted, _least(keywords, "minContains", 1), _most(keywords, "maxContains")),)
         shape = ArrayShape.meet(
             ArrayShape(evaluated=evaluated),
             ArrayShape(
                 prefix,
                 rest,
-                int(keywords.get("minItems", 0)),
-                None if most is None else int(most),
+                _least(keywords, "minItems"),
+                _most(keywords, "maxItems"),
                 contains,
                 keywords.get("uniqueItems", False),
                 0,
@@ -183,7 +184,6 @@ class Assertions:
         )
         other = goal(subschema, keywords.get("additionalProperties", True), "additionalProperties")
         required = tuple(dict.fromkeys(keywords.get("required", ())))
-        most = keywords.get("maxProperties")
         rules = KeyRules(properties, patterns, other)
         evaluated: Keys | None = Keys()
         if "additionalProperties" in keywords:
@@ -195,11 +195,20 @@ class Assertions:
             ObjectShape(
                 (rules,) if properties or patterns or other != ANYTHING else (),
                 required,
-                int(keywords.get("minProperties", 0)),
-                None if most is None else int(most),
+                _least(keywords, "minProperties"),
+                _most(keywords, "maxProperties"),
                 goal(subschema, keywords.get("propertyNames", True), "propertyNames"),
             ),
         )
         if shape is None:
             return ()
         return (shape,)
+
+
+def _least(keywords: dict[str, Any], word: str, otherwise: int = 0) -> int:
+    return min(int(keywords.get(word, otherwise)), _LARGEST)
+
+
+def _most(keywords: dict[str, Any], word: str) -> int | None:
+    value = keywords.get(word)
+    return None if value is None or value >= _LARGEST else int(value)

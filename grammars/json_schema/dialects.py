@@ -156,7 +156,7 @@ def dialect_of(root: Any, inherited: Dialect, pointer: str, documents: Mapping[s
         "$schema names a dialect that is not known",
         pointer=f"{pointer}/$schema",
         text=uri,
-        hint="known are drafts 4, 6, 7, 2019-09 and 2020-12, which is assumed without $schema; pass others as resources",
+        hint="known are drafts 4, 6, 7, 2019-09 and 2020-12 (assumed without $schema); pass others as resources",
     )
 
 

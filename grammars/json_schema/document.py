@@ -117,7 +117,7 @@ class Document:
     def _add_resource(self, root: Any, uri: str, label: str, inherited: Dialect) -> Resource:
         dialect = dialect_of(root, inherited, label, self._external)
         own = self._own_id(root, dialect)
-        resource = Resource(root, urldefrag(urljoin(uri, own))[0] if own else uri, label, dialect)
+        resource = Resource(root, _joined(uri, own, f"{label}/{dialect.id_keyword}")[0] if own else uri, label, dialect)
         self._resources[uri] = self._resources[resource.uri] = resource
         if isinstance(root, dict):
             self._identified[id(root)] = resource
@@ -166,7 +166,9 @@ class Document:
                 continue
             own = self._own_id(value, owner.dialect)
             if own is not None and value is not owner.root:
-                inner = Resource(value, urldefrag(urljoin(owner.uri, own))[0], pointer, owner.dialect)
+                inner = Resource(
+                    value, _joined(owner.uri, own, f"{pointer}/{owner.dialect.id_keyword}")[0], pointer, owner.dialect
+                )
                 if "$schema" in value:
                     inner.dialect = dialect_of(value, owner.dialect, pointer, self._external)
                 inner.anchors = {}
@@ -281,7 +283,7 @@ class Document:
         assert resource is not None
         fragment = reference[1:]
         if not reference.startswith("#"):
-            uri, fragment = urldefrag(urljoin(resource.uri, reference))
+            uri, fragment = _joined(resource.uri, reference, place)
             resource = self._resource(uri)
             if resource is None:
                 raise GrammarError(
@@ -329,6 +331,15 @@ class Document:
             pointer = f"{pointer}/{escaped(token)}"
             resource = self._identified.get(id(target), resource)
         return target, resource, pointer
+
+
+def _joined(base: str, reference: str, pointer: str) -> tuple[str, str]:
+    """A URI reference resolved against `base`, as (URI, fragment)."""
+    try:
+        uri, fragment = urldefrag(urljoin(base, reference))
+    except ValueError as error:
+        raise GrammarError(f"not a URI reference: {error}", pointer=pointer, text=reference) from None
+    return uri, fragment
 
 
 def circular(subschema: Subschema) -> GrammarError:

@@ -6,6 +6,7 @@ goals (see document.py) until they are lowered, which is what keeps recursive sc
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
@@ -177,6 +178,10 @@ def _one_of_strings(
     inhabited = [union for union in unions if union]
     if len(inhabited) <= 1:
         return inhabited[0] if inhabited else ()
+    if all(len(union) == 1 and union[0].constants is not None and not union[0].atoms for union in inhabited):
+        counts = Counter(text for (shape,) in inhabited for text in set(shape.constants or ()))
+        once = tuple(text for (shape,) in inhabited for text in shape.constants or () if counts[text] == 1)
+        return (StringShape(constants=tuple(dict.fromkeys(once))),) if once else ()
     results = []
     for i, shapes in enumerate(inhabited):
         for j, others in enumerate(inhabited):

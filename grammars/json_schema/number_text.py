@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from ..builder import BYTES, Builder
+from .digits import Digits, decimal
 from .numbers import FRACTION_SPELLING, INTEGER_SPELLING, Number, NumberShape
 from .shapes import NotExpressible
 
@@ -25,36 +25,8 @@ _MAX_EXPONENT = 300
 Magnitude = Callable[[Number, bool, Number | None, bool], int]
 
 
-def _digits(value: Number) -> tuple[str, str]:
-    """Integer part and fraction of a non-negative decimal, without trailing zeros: 12.50 -> ("12", "5")."""
-    whole, rest = divmod(value, 1)
-    fraction = ""
-    while rest:
-        digit, rest = divmod(rest * 10, 1)
-        fraction += str(digit)
-    return str(whole), fraction
-
-
-class NumberText:
+class NumberText(Digits):
     """Lowers number shapes into one builder."""
-
-    def __init__(self, builder: Builder) -> None:
-        self._builder = builder
-        self._digit = builder.chars([(48, 57)], BYTES)
-        self._digits = builder.repeat(self._digit, 0, -1)
-        self._some_digits = builder.repeat(self._digit, 1, -1)
-        self._first = builder.chars([(49, 57)], BYTES)
-        self._zeros = builder.repeat(builder.literal(b"0"), 0, -1)
-        self._point = builder.literal(b".")
-        self._minus = builder.literal(b"-")
-        self._zero_fraction = self._optional(builder.seq([self._point, builder.repeat(builder.literal(b"0"), 1, -1)]))
-
-    def _optional(self, node: int) -> int:
-        return self._builder.alt([self._builder.empty(), node])
-
-    def _class(self, low: int, high: int) -> int:
-        """One digit from low to high."""
-        return self._builder.chars([(48 + low, 48 + high)], BYTES) if low <= high else self._builder.nothing()
 
     def lower(self, shape: NumberShape) -> int:
         """The texts of the numbers in `shape`. Raises NotExpressible for bounds on multiples of numbers such as 7."""
@@ -65,7 +37,7 @@ class NumberText:
             if shape.step and shape.low % shape.step:
                 return builder.nothing()
             node = self._signed(shape, self._magnitude)
-            if not 10**-4 <= abs(shape.low) < 10**16:  # JSON writers turn to exponents
+            if not 10**-4 <= max(shape.low, -shape.low) < 10**16:  # JSON writers turn to exponents
                 node = builder.alt([node, self._signed(shape, self._scientific)])
         elif shape.step == 1:
             node = self._signed(shape, self._integers)
@@ -108,57 +80,6 @@ class NumberText:
             return builder.seq([self._optional(self._minus), whole, self._optional(fraction), self._optional(exponent)])
         plain = self._signed(shape, self._magnitude)
         return plain if shape.not_steps else builder.alt([plain, self._signed(shape, self._scientific)])
-
-    def _class_of(self, characters: bytes) -> int:
-        return self._builder.chars([(byte, byte) for byte in characters], BYTES)
-
-    # Digit strings of a fixed length --------------------------------------------------------------------------------
-
-    def _at_least(self, bound: str) -> int:
-        """Digit strings as long as `bound` and not below it."""
-        node = self._builder.empty()
-        for place, digit in enumerate(reversed(bound)):
-            above = self._builder.seq([self._class(int(digit) + 1, 9), self._builder.repeat(self._digit, place, place)])
-            node = self._builder.alt([self._builder.seq([self._class(int(digit), int(digit)), node]), above])
-        return node
-
-    def _at_most(self, bound: str) -> int:
-        node = self._builder.empty()
-        for place, digit in enumerate(reversed(bound)):
-            below = self._builder.seq([self._class(0, int(digit) - 1), self._builder.repeat(self._digit, place, place)])
-            node = self._builder.alt([self._builder.seq([self._class(int(digit), int(digit)), node]), below])
-        return node
-
-    def _between(self, low: str, high: str) -> int:
-        """Digit strings of the same length as `low` and `high` from the one to the other."""
-        builder = self._builder
-        shared = 0
-        while shared < len(low) and low[shared] == high[shared]:
-            shared += 1
-        prefix = builder.literal(low[:shared].encode())
-        if shared == len(low):
-            return prefix
-        first, last = int(low[shared]), int(high[shared])
-        rest = len(low) - shared - 1
-        parts = [
-            builder.seq([self._class(first, first), self._at_least(low[shared + 1 :])]),
-            builder.seq([self._class(first + 1, last - 1), builder.repeat(self._digit, rest, rest)]),
-            builder.seq([self._class(last, last), self._at_most(high[shared + 1 :])]),
-        ]
-        return builder.seq([prefix, builder.alt(parts)])
-
-    def _whole(self, low: str, high: str | None) -> int:
-        """Integers without leading zeros from `low` to `high` (None: unbounded)."""
-        builder = self._builder
-        if high is None:
-            longer = builder.seq([self._first, builder.repeat(self._digit, len(low), -1)])
-            return builder.alt([self._between(low, "9" * len(low)), longer])
-        if len(low) == len(high):
-            return self._between(low, high)
-        parts = [self._between(low, "9" * len(low)), self._between("1" + "0" * (len(high) - 1), high)]
-        if len(high) - len(low) > 1:
-            parts.append(builder.seq([self._first, builder.repeat(self._digit, len(low), len(high) - 2)]))
-        return builder.alt(parts)
 
     def _integers(self, low: Number, low_open: bool, high: Number | None, high_open: bool) -> int:
         first = -(-low // 1)
@@ -236,7 +157,7 @@ class NumberText:
     def _magnitude(self, low: Number, low_open: bool, high: Number | None, high_open: bool) -> int:
         """Plain decimals from low >= 0 to high (None: unbounded), any number of trailing zeros."""
         builder = self._builder
-        low_whole, low_fraction = _digits(low)
+        low_whole, low_fraction = decimal(low)
         from_low = self._fraction(self._tail_from(low_fraction, low_open, some=True), not low_fraction and not low_open)
         any_fraction = self._fraction(self._some_digits, True)
         if high is None:
@@ -246,7 +167,7 @@ class NumberText:
                     builder.seq([self._whole(str(int(low_whole) + 1), None), any_fraction]),
                 ]
             )
-        high_whole, high_fraction = _digits(high)
+        high_whole, high_fraction = decimal(high)
         if low_whole == high_whole:
             if low_fraction == high_fraction:
                 if low_open or high_open:
@@ -343,14 +264,17 @@ class NumberText:
         return builder.intersect([self._signed(shape, self._magnitude), steps])
 
     def _steps(self, step: Number, recursive: bool = False) -> int:
-        """Plain decimals without sign that are multiples of `step`; `recursive`: with rules, which intersections refuse."""
+        """Unsigned plain decimals that are multiples of `step`; `recursive`: rules may be used (no intersections)."""
         builder = self._builder
-        places = len(_digits(step)[1])
+        places = len(decimal(step)[1])
         modulus = int(step * 10**places)
         power = 10**places
+        if modulus == 1:
+            fraction = builder.seq([self._point, builder.repeat(self._digit, 1, max(places, 1)), self._zeros])
+            return builder.seq([self._whole("0", None), self._optional(fraction) if places else self._zero_fraction])
         if power % modulus == 0 and power // modulus <= 1000:
             # Any integer part; the fraction is one of finitely many.
-            tails = [_digits(Fraction(k * modulus, power))[1] for k in range(power // modulus)]
+            tails = [decimal(Fraction(k * modulus, power))[1] for k in range(power // modulus)]
             fractions = [builder.seq([builder.literal(b"." + tail.encode()), self._zeros]) for tail in tails if tail]
             return builder.seq([self._whole("0", None), builder.alt([self._zero_fraction, *fractions])])
         if places == 0:
@@ -400,7 +324,7 @@ class NumberText:
 
 def _exponent(value: Number) -> int:
     """The e with 10**e <= value < 10**(e + 1), for value > 0."""
-    whole, fraction = _digits(value)
+    whole, fraction = decimal(value)
     if whole != "0":
         return len(whole) - 1
     return -(len(fraction) - len(fraction.lstrip("0")) + 1)

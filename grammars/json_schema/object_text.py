@@ -80,7 +80,7 @@ def _plain(lowering: Lowering, shape: ObjectShape, beyond: Keys | None) -> int:
     rest = builder.alt([_other_member(lowering, names, *group, key_node) for group in _other_keys(lowering, shape)])
     special = None
     if beyond is not None:
-        outside = _key_text(lowering, names, (), tuple(beyond.patterns), beyond.names)
+        outside = _key_text(lowering, names, (), tuple(sorted(beyond.patterns)), beyond.names)
         special = builder.alt(
             [
                 _other_member(

@@ -12,8 +12,6 @@ from ..regex import Node, lower_pattern, parse
 from .formats import KNOWN_FORMATS, LONGEST, expression
 from .strings import Atom, StringShape
 
-# Lengths are counted in 31 bits; a longer string fits nowhere.
-_LONGEST = 2**31 - 1
 # Memory that deciding whether a set of strings is empty may take.
 _SCRATCH_BYTES = 32 << 20
 
@@ -33,7 +31,7 @@ def _tree(atom: Atom) -> Node:
 
 
 class Patterns:
-    """The patterns of one schema. `new_builder` makes scratch builders, whose automata answer questions about strings."""
+    """The patterns of one schema. `new_builder` makes scratch builders, whose automata answer what is asked here."""
 
     def __init__(self, new_builder: Callable[[], Any]) -> None:
         self._new_builder = new_builder
@@ -119,9 +117,7 @@ class Spelling:
         if shape.constants is not None:
             parts = [builder.alt([builder.text(text, self._codec) for text in shape.constants])]
         else:
-            most = -1 if shape.max_length is None or shape.max_length > _LONGEST else shape.max_length
-            if shape.min_length > _LONGEST:
-                return builder.nothing()
+            most = -1 if shape.max_length is None else shape.max_length
             positive = any(holds for _, holds in shape.atoms)
             free = shape.min_length == 0 and most == -1
             parts = [] if free and positive else [builder.repeat(self._character, shape.min_length, most)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 from typing import Any
@@ -245,6 +246,30 @@ def test_deep_but_possible_schemas_compile() -> None:
     assert automaton.accepts(b'{"a":' * 500 + b"1" + b"}" * 500)
     assert not automaton.accepts(b'{"a":' * 500 + b'"1"' + b"}" * 500)
     assert json_schema(deep(100)).compile().accepts(b'{"a": {"a": 1}}')
+
+
+HOSTILE: list[Any] = [
+    {"minItems": 10**12, "maxItems": 10**13},
+    {"type": "string", "minLength": 1, "maxLength": 10**6, "pattern": "^[a-z]+$"},
+    {"type": "string", "pattern": "(a|b)*a(a|b){20}"},
+    {"maximum": 1e308, "minimum": 1e-300},
+    {"multipleOf": 1e-300},
+    {"oneOf": [{"const": str(i)} for i in range(2000)]},
+    {"oneOf": [{"properties": {"k": {"const": i}}, "required": ["k"]} for i in range(60)]},
+    {"allOf": [{"anyOf": [{"required": [f"a{i}"]}, {"required": [f"b{i}"]}]} for i in range(16)]},
+    {"properties": {f"p{i}": {"type": "string"} for i in range(2000)}},
+    {"enum": [f"s{i}" for i in range(10_000)]},
+    {"properties": {"\ud800": {}}, "const": "\ud800"},
+    {"$id": "http://[", "$ref": "x"},
+]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("schema", HOSTILE, ids=[json.dumps(schema)[:50] for schema in HOSTILE])
+def test_hostile_schemas_end_soon(schema: Any) -> None:
+    """Each compiles or is refused: no crash, and no more than seconds even on a busy machine."""
+    with contextlib.suppress(GrammarError):
+        json_schema(schema).compile()
 
 
 @pytest.mark.parametrize("option", ["property_order", "format", "whitespace"])
