@@ -120,4 +120,5 @@ class DeviceOrder:
 
     def host_row(self, row: int) -> NDArray[np.float32]:
         """The logits of one row (V,), copied to host memory."""
-        return self._logits[row].cpu().numpy()
+        host: NDArray[np.float32] = self._logits[row].cpu().numpy()
+        return host

@@ -60,7 +60,7 @@ def constrained(engine: Engine, grammar: Grammar, sequences: int, particles: int
     seeds = iter(range(10**6))
 
     def run() -> Any:
-        return engine.generate(
+        results = engine.generate(
             [PROMPT] * (sequences // particles),
             grammar,
             particles=particles,
@@ -68,6 +68,9 @@ def constrained(engine: Engine, grammar: Grammar, sequences: int, particles: int
             ess_threshold=ess_threshold,
             seed=next(seeds),
         )
+        # Both sides must have done the same number of steps.
+        assert max(len(sample.token_ids) for result in results for sample in result.samples) == TOKENS
+        return results
 
     return run
 
