@@ -170,7 +170,8 @@ NB_MODULE(_core, m) {
   m.doc() = "Grammar automata over bytes and tokens.";
   // The cache of automata lives until the interpreter ends; that is no leak.
   nb::set_leak_warnings(false);
-  nb::exception<CompileError>(m, "CompileError", PyExc_ValueError);
+  const auto compile_error = nb::exception<CompileError>(m, "CompileError", PyExc_ValueError);
+  nb::exception<EmptyLanguageError>(m, "EmptyLanguageError", compile_error);
   nb::exception<LimitError>(m, "AutomatonLimitError", PyExc_RuntimeError);
 
   nb::class_<Builder>(m, "GrammarBuilder", "Builds a grammar expression by expression; nodes are ints of this builder.")

@@ -125,7 +125,7 @@ std::vector<bool> alive_in(const Nfa& nfa, const ByteClasses& classes) {
 Automaton::Automaton(Grammar grammar, Limits limits)
     : limits_(limits), nfa_(compiled(grammar, limits.nfa_states)), classes_(nfa_) {
   std::vector<bool> alive = alive_in(nfa_, classes_);
-  if (!alive[nfa_.start]) throw CompileError("the grammar accepts no string");
+  if (!alive[nfa_.start]) throw EmptyLanguageError();
   subsets_ = std::make_unique<Subsets>(nfa_, classes_, std::move(alive));
   for (const Nfa::StateId start : nfa_.rule_starts) {
     rule_starts_.push_back(start == Nfa::kFinal ? Subsets::kEmpty : subsets_->start_of(start));
@@ -134,6 +134,7 @@ Automaton::Automaton(Grammar grammar, Limits limits)
   Settlement settlement(*this);
   settlement.add(subsets_->start_of(nfa_.start), kBottom);
   start_ = settlement.state();
+  check_budget();
 }
 
 StateId Automaton::make_step(StateId state, std::size_t byte_class) const {
@@ -271,8 +272,8 @@ StateId Automaton::interned(const std::vector<std::uint32_t>& words) const {
 
 void Automaton::check_budget() const {
   if (memory_bytes() > limits_.memory_bytes) {
-    throw LimitError("the automaton needs more than its " + std::to_string(limits_.memory_bytes >> 20) +
-                     " MiB; compile the grammar with a larger memory_limit, or simplify it");
+    throw LimitError("the automaton needs more than its " + std::to_string(limits_.memory_bytes) +
+                     " bytes; compile the grammar with a larger memory_limit, or simplify it");
   }
 }
 

@@ -44,6 +44,7 @@ Subsets::Position Subsets::position(Nfa::StateId state, std::uint32_t machine_st
 }
 
 SubsetId Subsets::start_of(Nfa::StateId state) {
+  const Collecting collecting(*this);
   add(position(state, 0, 0));
   return collected();
 }
@@ -79,6 +80,7 @@ SubsetId Subsets::step(SubsetId subset, std::size_t byte_class) {
     }
   }
   for (const Combined& c : combined) can_continue(c.tuple);  // before collecting: it takes steps of its own
+  const Collecting collecting(*this);
   for (const Combined& c : combined) add_tuple(c.state, c.parent, c.tuple);
   for (const Position p : reached) todo_.push_back(p);
   drain();
@@ -105,6 +107,7 @@ const std::vector<Subsets::Call>& Subsets::calls(SubsetId subset) {
   for (const Position p : subsets_.copy(subset)) {
     const Nfa::State& state = nfa_.states[state_of(p)];
     if (state.kind != Nfa::Kind::kCall) continue;
+    const Collecting collecting(*this);
     add(position(state.b, 0, frame_of(p)));
     const SubsetId returns_to = collected();
     const auto same = std::find_if(calls.begin(), calls.end(), [&](const Call& c) { return c.rule == state.a; });
@@ -163,7 +166,6 @@ void Subsets::expand(Position p) {
   } else if (state.kind != Nfa::Kind::kChars) {
     if (!seen_framed_.insert(p).second) return;
     if (seen_framed_.size() > kPositions) {
-      abandon();
       throw LimitError("too many ways to read the same string: nested or ambiguous bounded repeats");
     }
   }
@@ -214,9 +216,7 @@ void Subsets::abandon() {
 SubsetId Subsets::collected() {
   std::sort(core_.begin(), core_.end());
   core_.erase(std::unique(core_.begin(), core_.end()), core_.end());
-  const SubsetId made = interned(core_);
-  abandon();
-  return made;
+  return interned(core_);
 }
 
 SubsetId Subsets::interned(const std::vector<Position>& positions) {

@@ -77,8 +77,17 @@ class Subsets {
   void add(Position p);
   void drain();
   void expand(Position p);
-  SubsetId collected();  // ends the collection
+  SubsetId collected();
   void abandon();
+
+  // Ends the collection of positions under way, also when an error cuts it short.
+  struct Collecting {
+    explicit Collecting(Subsets& owner) : subsets(owner) {}
+    Collecting(const Collecting&) = delete;
+    Collecting& operator=(const Collecting&) = delete;
+    ~Collecting() { subsets.abandon(); }
+    Subsets& subsets;
+  };
   SubsetId interned(const std::vector<Position>& positions);
 
   FrameId frame(FrameId parent, std::uint32_t value);

@@ -22,6 +22,11 @@ struct CompileError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// The grammar compiles to nothing at all: no string is accepted.
+struct EmptyLanguageError : CompileError {
+  EmptyLanguageError() : CompileError("the grammar accepts no string") {}
+};
+
 // Inclusive ranges of code points, sorted, disjoint and not adjacent.
 using CodePointRange = std::pair<std::uint32_t, std::uint32_t>;
 using CharSet = std::vector<CodePointRange>;

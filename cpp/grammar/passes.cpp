@@ -8,6 +8,23 @@
 namespace tamis {
 namespace {
 
+// Rules inside rules inside rules, or one node inside the other: deeper than this, the call stack is at risk.
+constexpr int kMaxDepth = 5000;
+
+// Counts the nesting of a recursive function.
+class Nesting {
+ public:
+  explicit Nesting(int& depth) : depth_(depth) {
+    if (++depth_ > kMaxDepth) throw CompileError("the grammar is nested too deeply");
+  }
+  Nesting(const Nesting&) = delete;
+  Nesting& operator=(const Nesting&) = delete;
+  ~Nesting() { --depth_; }
+
+ private:
+  int& depth_;
+};
+
 // The same node over other children.
 NodeId rebuilt(Grammar& grammar, NodeId id, const std::unordered_map<NodeId, NodeId>& mapped) {
   const Node node = grammar[id];
@@ -58,6 +75,7 @@ class RuleInliner {
   explicit RuleInliner(Grammar& grammar) : grammar_(grammar), open_(grammar.rules.size()) {}
 
   NodeId operator()(NodeId root) {
+    const Nesting nesting(depth_);
     return rewrite(grammar_, root, mapped_, [&](NodeId id) {
       if (grammar_[id].kind != NodeKind::kRule) return rebuilt(grammar_, id, mapped_);
       const RuleId rule = grammar_[id].a;
@@ -75,6 +93,7 @@ class RuleInliner {
 
  private:
   Grammar& grammar_;
+  int depth_ = 0;
   std::vector<bool> open_;
   std::unordered_map<NodeId, NodeId> mapped_;
 };
@@ -186,6 +205,7 @@ class LeftRecursion {
   }
 
   LeftLinear decompose(NodeId id) {
+    const Nesting nesting(depth_);
     const Node node = grammar_[id];
     LeftLinear out;
     const auto add = [&](const LeftLinear& part, NodeId then) {
@@ -273,6 +293,7 @@ class LeftRecursion {
   }
 
   Grammar& grammar_;
+  int depth_ = 0;
   NullableSplit split_;
   std::unordered_set<RuleId> members_;
 };
@@ -447,7 +468,7 @@ void prune(Grammar& grammar) {
       if (!productive_rules[rule] && productive[grammar.rules[rule].body]) productive_rules[rule] = changed = true;
     }
   }
-  if (!productive[grammar.start]) throw CompileError("the grammar accepts no string");
+  if (!productive[grammar.start]) throw EmptyLanguageError();
   rewrite_all(grammar, [&](NodeId id, const std::unordered_map<NodeId, NodeId>& mapped) {
     if (grammar[id].kind == NodeKind::kRule && !productive_rules[grammar[id].a]) return Grammar::kNothing;
     return rebuilt(grammar, id, mapped);

@@ -30,8 +30,11 @@ std::string printed_chars(const CharSet& set, Codec codec) {
   return out + "]";
 }
 
+constexpr int kPrintedDepth = 500;
+
 // Binding strength: 0 alternation, 1 intersection, 2 sequence, 3 postfix and atoms.
-std::string print(const Grammar& grammar, NodeId id, int context) {
+std::string print(const Grammar& grammar, NodeId id, int context, int depth = 0) {
+  if (depth > kPrintedDepth) return "...";
   const Node& node = grammar[id];
   std::string out;
   int strength = 3;
@@ -48,10 +51,10 @@ std::string print(const Grammar& grammar, NodeId id, int context) {
       strength = 2;
       for (NodeId rest = id;; rest = grammar[rest].b) {
         if (grammar[rest].kind != NodeKind::kSeq) {
-          out += print(grammar, rest, 2);
+          out += print(grammar, rest, 2, depth + 1);
           break;
         }
-        out += print(grammar, grammar[rest].a, 3) + " ";
+        out += print(grammar, grammar[rest].a, 3, depth + 1) + " ";
       }
       break;
     case NodeKind::kAlt:
@@ -59,14 +62,14 @@ std::string print(const Grammar& grammar, NodeId id, int context) {
       strength = node.kind == NodeKind::kAlt ? 0 : 1;
       for (const NodeId child : grammar.children(id)) {
         if (!out.empty()) out += node.kind == NodeKind::kAlt ? " | " : " & ";
-        out += print(grammar, child, strength + 1);
+        out += print(grammar, child, strength + 1, depth + 1);
       }
       break;
     }
     case NodeKind::kComplement:
-      return "!" + print(grammar, node.a, 3);
+      return "!" + print(grammar, node.a, 3, depth + 1);
     case NodeKind::kRepeat:
-      out = print(grammar, node.a, 3);
+      out = print(grammar, node.a, 3, depth + 1);
       if (node.max < 0 && node.min < 2) return out + (node.min == 0 ? "*" : "+");
       out += "{" + std::to_string(node.min);
       if (node.max != node.min) out += "," + (node.max < 0 ? std::string() : std::to_string(node.max));

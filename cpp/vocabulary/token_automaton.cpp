@@ -40,7 +40,7 @@ std::shared_ptr<const TokenAutomaton::Mask> TokenAutomaton::mask(std::int64_t st
   }
   auto made = compute_mask(state);
   const std::lock_guard lock(mutex_);
-  if (masks_.size() >= kCachedMasks) masks_.clear();
+  if ((masks_.size() + 1) * made->size() * sizeof(std::uint32_t) > kCachedMaskBytes) masks_.clear();
   masks_.emplace(state, made);
   return made;
 }

@@ -34,7 +34,7 @@ class TokenAutomaton {
   const Vocabulary& vocabulary() const { return *vocabulary_; }
 
  private:
-  static constexpr std::size_t kCachedMasks = 2048;
+  static constexpr std::size_t kCachedMaskBytes = std::size_t{2} << 20;
 
   void require_state(std::int64_t state) const;
   std::shared_ptr<const Mask> compute_mask(std::int64_t state) const;
