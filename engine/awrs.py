@@ -1,6 +1,7 @@
 """Adaptive weighted rejection sampling: one step of many particles, logits in, tokens and weight increments out."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from enum import IntFlag
 from typing import Literal
@@ -131,6 +132,7 @@ def sample_step(
     path: "host" draws from block sums on the CPU, "device" sorts by Gumbel keys where the logits are and fetches
     only the head of that order; "auto" takes the host path for logits in host memory. Both follow the same law, and
     one seed gives one result on each, but not the same one on both.
+    Constraints may call this function from `check` and `mask`.
     Raises RowError for a row that holds NaN, +inf or nothing but -inf, and ValueError for shapes that do not match.
     """
     if logits.ndim != 2 or logits.shape[0] != len(rows) or not logits.is_floating_point():
@@ -148,8 +150,9 @@ def sample_step(
         order = DeviceOrder(logits.detach(), parameters)
     else:
         order = HostOrder(logits.detach().to("cpu", torch.float32).contiguous().numpy(), parameters)
-    _refuse_bad_rows(order, rows)
-    return _walk(order, parameters)
+    with closing(order):
+        _refuse_bad_rows(order, rows)
+        return _walk(order, parameters)
 
 
 def _empty_result() -> StepResult:

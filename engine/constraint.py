@@ -172,8 +172,3 @@ class Both:
         """Whether both parts may end here."""
         first, second = self._pairs[state]
         return self._first.is_complete(first) and self._second.is_complete(second)
-
-
-def both(first: BoundConstraint, second: BoundConstraint, vocabulary_size: int) -> BoundConstraint:
-    """The intersection of two bound constraints; `second`, the dearer one, sees what `first` allowed only."""
-    return Both(first, second, vocabulary_size)

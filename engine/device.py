@@ -43,6 +43,7 @@ class DeviceOrder:
         rows, vocabulary = logits.shape
         device = logits.device
         self._logits = logits.float()
+        self._greedy = parameters.greedy
         maxima = self._logits.amax(dim=1)
         scaled = (self._logits - maxima[:, None]) * torch.from_numpy(parameters.inverse_temperature).to(device)[:, None]
         self._weights = torch.exp(scaled)
@@ -103,7 +104,9 @@ class DeviceOrder:
             # Summed from the far end: what remains, never a difference.
             candidates.before[row, part] = packed[s, 3 * count] + masses[::-1].cumsum()[::-1]
             candidates.length[row] = start + found
-            candidates.exhausted[row] = found < count or start + found == self._keys.shape[1]
+            # In greedy rows tokens without mass are candidates, too.
+            nothing_left = packed[s, 3 * count] == 0 and not self._greedy[row]
+            candidates.exhausted[row] = nothing_left or found < count or start + found == self._keys.shape[1]
 
     def extend(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
         """Fetch until the given rows (S,) hold `lengths` (S,) candidates or are exhausted."""
@@ -122,3 +125,7 @@ class DeviceOrder:
         """The logits of one row (V,), copied to host memory."""
         host: NDArray[np.float32] = self._logits[row].cpu().numpy()
         return host
+
+    def close(self) -> None:
+        """Let go of the tensors."""
+        del self._logits, self._weights, self._keys

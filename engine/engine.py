@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack, overload
@@ -14,7 +15,7 @@ from typing import Any, Self, TypedDict, Unpack, overload
 from .errors import InputError, TamisError
 from .models import DEFAULT_MODEL, resolve_model
 from .progress import Progress, postponed_interrupt, reporting
-from .prompts import Prompt, as_batch, encode
+from .prompts import Prompt, encode
 from .result import Result
 from .vllm.environment import engine_options, require_vllm, vllm_environment
 
@@ -91,16 +92,17 @@ class Engine:
         # Also runs when the engine is dropped without `close`, and at the end of the process.
         self._finalizer = weakref.finalize(self, core.shut_down)
         self._lock = threading.Lock()
+        # The thread that holds the lock.
+        self._owner: int | None = None
         self._closed = False
         self._failure: BaseException | None = None
-        self._vocabulary: Any = None
         self.eos: tuple[int, ...] = self._default_eos() if eos is None else tuple(eos)
 
     # What the engine is ----------------------------------------------------------------------------------------------
 
     @property
     def llm(self) -> Any:
-        """The `vllm.LLM` underneath; it serves requests without constraints as usual, beside ours."""
+        """The `vllm.LLM` underneath; between calls of `generate` it serves requests without constraints as usual."""
         return self._llm
 
     @property
@@ -111,11 +113,7 @@ class Engine:
     @property
     def vocabulary(self) -> Any:
         """The model's tokens as bytes, with this engine's EOS ids (`tamis.grammars.Vocabulary`)."""
-        if self._vocabulary is None:
-            from .vllm.processor import vocabulary_of
-
-            self._vocabulary = vocabulary_of(self.tokenizer, self.eos, self.vocabulary_size)
-        return self._vocabulary
+        return self._vocabulary_with(self.eos)
 
     @property
     def vocabulary_size(self) -> int:
@@ -191,61 +189,47 @@ class Engine:
 
         Raises:
             InputError: an argument cannot be used; nothing was generated.
-            GrammarError: a grammar does not compile; nothing was generated.
+            GrammarError, AutomatonLimitError: a grammar does not compile; nothing was generated.  Or, rarely, its
+                automaton outgrew its memory while a request ran.
             GenerationError, PredicateError: a request failed while it ran; the others of the call are given up.
+            TamisError: the engine is closed or broken, `llm` has unfinished requests, or this was called from inside a
+                predicate or progress function of this engine.
         """
         if self._closed:
             raise TamisError("this engine is closed")
         if self._failure is not None:
             raise TamisError("this engine failed in an earlier call; close it and build a new one") from self._failure
-        from .vllm.constraints import check_compiles, describe, release
-        from .vllm.options import make_options
-        from .vllm.requests import check_max_tokens
+        self._refuse_from_inside("generate")
+        from .vllm.call import prepared
 
-        check_max_tokens(max_tokens)
-        single, batch = as_batch(prompts)
-        grammars = _per_prompt(grammar, len(batch))
-        encoded = [
-            encode(prompt, position, self.tokenizer, self.vocabulary_size, self.max_model_len)
-            for position, prompt in enumerate(batch)
-        ]
+        settings = {
+            "particles": particles,
+            "seed": seed,
+            "temperature": temperature,
+            "top_p": top_p,
+            "top_k": top_k,
+            "min_p": min_p,
+            "ess_threshold": ess_threshold,
+            "resampling": resampling,
+            "estimator": estimator,
+            "tail_checks": tail_checks,
+        }
         ends = self._eos(eos)
-        descriptions: list[dict[str, Any]] = []
-        described: dict[int, dict[str, Any]] = {}
-        try:
-            for item in grammars:
-                if id(item) not in described:
-                    described[id(item)] = describe(item)
-                    check_compiles(described[id(item)])
-                descriptions.append(described[id(item)])
-            requests = [
-                make_options(
-                    constraint=description,
-                    particles=particles,
-                    seed=seed,
-                    request=position,
-                    temperature=temperature,
-                    top_p=top_p,
-                    top_k=top_k,
-                    min_p=min_p,
-                    estimator=estimator,
-                    tail_checks=tail_checks,
-                    ess_threshold=ess_threshold,
-                    resampling=resampling,
-                    eos=ends,
-                )
-                for position, description in enumerate(descriptions)
-            ]
+        with prepared(prompts, grammar, max_tokens=max_tokens, eos=ends, progress=progress, **settings) as call:
             if particles > self.max_particles:
                 raise InputError(
                     f"particles={particles} exceeds the engine's {self.max_particles} batch slots; build the engine "
                     f"with max_num_seqs={particles} or more"
                 )
-            results = self._run(encoded, requests, max_tokens, progress)
-        finally:
-            for description in described.values():
-                release(description)
-        return results[0] if single else results
+            encoded = [
+                encode(prompt, position, self.tokenizer, self.vocabulary_size, self.max_model_len)
+                for position, prompt in enumerate(call.prompts)
+            ]
+            if self.tokenizer is not None:
+                # A tokenizer that cannot be read as bytes is found out before anything runs.
+                self._vocabulary_with(ends)
+            results = self._run(encoded, call.groups, max_tokens, progress)
+        return results[0] if call.single else results
 
     def _run(
         self,
@@ -258,18 +242,22 @@ class Engine:
 
         waiting: dict[str, int] = {}
         results: dict[int, Result] = {}
+        positions = {f"tamis-{position}": position for position in range(len(prompts))}
         started = time.monotonic()
-        with self._lock, reporting(progress) as report, postponed_interrupt() as interrupted:
+        with self._alone(), reporting(progress) as report, postponed_interrupt() as interrupted:
             tokens_before = self._scheduler.tokens_drawn
             try:
-                for position, (prompt, options) in enumerate(zip(prompts, requests, strict=True)):
+                for (name, position), prompt, options in zip(positions.items(), prompts, requests, strict=True):
                     params = params_of(options, max_tokens, detokenize=False)
-                    id_ = self._engine.add_request(f"tamis-{position}", self._compat.tokens_input(prompt), params)
-                    waiting[id_] = position
+                    waiting[self._engine.add_request(name, self._compat.tokens_input(prompt), params)] = position
                 while waiting:
                     for output in self._step():
+                        if output.request_id not in positions:
+                            raise TamisError(
+                                f"request {output.request_id} entered engine.llm while generate was running"
+                            )
                         if output.finished:
-                            position = int(output.request_id.removeprefix("tamis-"))
+                            position = positions[output.request_id]
                             waiting = {id_: other for id_, other in waiting.items() if other != position}
                             results[position] = read_answer(output, self._decode)
                     if report is not None:
@@ -280,6 +268,31 @@ class Engine:
             finally:
                 self._clean_up(waiting)
         return [results[position] for position in range(len(prompts))]
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Have vLLM to ourselves: one call at a time, and no requests of others, whose outputs would get lost."""
+        with self._lock:
+            if self._closed:
+                raise TamisError("this engine is closed")
+            foreign = self._engine.get_num_unfinished_requests()
+            if foreign:
+                raise TamisError(
+                    f"engine.llm has {foreign} unfinished requests of its own; finish or abort them before generate"
+                )
+            self._owner = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._owner = None
+
+    def _refuse_from_inside(self, method: str) -> None:
+        """A predicate or a progress function of a running call would wait for that very call."""
+        if self._owner == threading.get_ident():
+            raise TamisError(
+                f"{method} was called from inside a predicate or progress function that this engine's generate called; "
+                f"use another engine there"
+            )
 
     def _step(self) -> list[Any]:
         try:
@@ -302,14 +315,22 @@ class Engine:
 
     # Text and tokens -------------------------------------------------------------------------------------------------
 
-    def _decode(self, tokens: Sequence[int]) -> str:
+    def _decode(self, tokens: Sequence[int], eos: tuple[int, ...]) -> str:
         """Text of token ids, special tokens left out; without a tokenizer the ids themselves, separated by spaces."""
         if self.tokenizer is None:
             return " ".join(map(str, tokens))
-        vocabulary = self.vocabulary
-        return b"".join(vocabulary.token_bytes(token) or b"" for token in tokens).decode("utf-8", errors="replace")
+        from .vllm.vocabularies import text_of
+
+        return text_of(self._vocabulary_with(eos), tokens)
+
+    def _vocabulary_with(self, eos: tuple[int, ...]) -> Any:
+        from .vllm.vocabularies import vocabulary_of
+
+        return vocabulary_of(self.tokenizer, eos, self.vocabulary_size)
 
     def _eos(self, eos: Sequence[int] | None) -> tuple[int, ...]:
+        if eos is not None and (isinstance(eos, (str, bytes)) or not isinstance(eos, Sequence)):
+            raise InputError(f"eos must be a list of token ids, got {eos!r:.80}")
         ends = self.eos if eos is None else tuple(eos)
         if not ends:
             raise InputError("no EOS token is known for this model; pass eos=[token id, ...]")
@@ -334,9 +355,14 @@ class Engine:
     # End -------------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Free the model; the engine cannot be used afterwards.  Closing twice is fine."""
+        """Free the model; the engine cannot be used afterwards.  Closing twice is fine.
+
+        Raises:
+            TamisError: called from inside a predicate or progress function of this engine.
+        """
         if self._closed:
             return
+        self._refuse_from_inside("close")
         self._closed = True
         self._finalizer()
         self._llm = self._engine = self._scheduler = None
@@ -369,11 +395,3 @@ def _merge(own: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[name] = value
     return merged
-
-
-def _per_prompt(grammar: Any, count: int) -> list[Any]:
-    if not isinstance(grammar, (list, tuple)):
-        return [grammar] * count
-    if len(grammar) != count:
-        raise InputError(f"{len(grammar)} grammars for {count} prompts; pass one grammar, or one per prompt")
-    return list(grammar)

@@ -21,6 +21,8 @@ GEOMETRIC = 2
 _KINDS = {"des_raj": DES_RAJ, "recursive": DES_RAJ, "paper": PAPER, "geometric": GEOMETRIC}
 NAMES = tuple(_KINDS)
 
+_TAIL_CHECKS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Estimator:
@@ -31,22 +33,30 @@ class Estimator:
         one tail check), "paper" (two rounds, (1 - psi_0) / (n + 1); Lipkin et al., "Fast controlled generation from
         language models with adaptive weighted rejection sampling", 2025) or "geometric" (two rounds in which rejected
         tokens are counted as often as sampling with replacement would have met them; 1 / (n + 1)).
-    tail_checks: at least 1; used by "des_raj" only. Doubling it divides the variance of a weight by about two, and
-        a test in an automaton costs next to nothing; lower it where the constraint is slow.
+    tail_checks: at least 1, by default 8, for "des_raj"; None, and nothing else, for the others. Doubling it divides
+        the variance of a weight by about two, and a test in an automaton costs next to nothing; lower it where the
+        constraint is slow.
     budget: checks after which the search goes on with the constraint's mask instead; it never cuts the search.
     Raises ValueError that names the field.
     """
 
     name: str = "des_raj"
-    tail_checks: int = 8
+    tail_checks: int | None = None
     budget: int = 256
 
     def __post_init__(self) -> None:
-        """Refuse unknown names and numbers out of range."""
+        """Refuse unknown names, numbers out of range and numbers that the estimator has no use for."""
         if self.name not in _KINDS:
             raise ValueError(f"unknown estimator {self.name!r}; known: {', '.join(NAMES)}")
-        if isinstance(self.tail_checks, bool) or not isinstance(self.tail_checks, int) or self.tail_checks < 1:
+        if self.tail_checks is None:
+            object.__setattr__(self, "tail_checks", _TAIL_CHECKS if self.name == "des_raj" else None)
+        elif isinstance(self.tail_checks, bool) or not isinstance(self.tail_checks, int) or self.tail_checks < 1:
             raise ValueError(f"tail_checks must be an integer of at least 1, got {self.tail_checks!r}")
+        elif self.name != "des_raj":
+            raise ValueError(
+                f"estimator {self.name!r} takes no tail_checks, got tail_checks={self.tail_checks}: "
+                "leave tail_checks out (None), or use estimator 'des_raj'"
+            )
         if isinstance(self.budget, bool) or not isinstance(self.budget, int) or self.budget < 1:
             raise ValueError(f"budget must be an integer of at least 1, got {self.budget!r}")
 
@@ -60,7 +70,7 @@ class Estimator:
         """Tokens to test after the accepted one (0 where the number is random)."""
         if self.name == "recursive":
             return 1
-        return self.tail_checks if self.kind == DES_RAJ else 0
+        return self.tail_checks or 0
 
 
 @kernel

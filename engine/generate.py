@@ -35,11 +35,13 @@ def generate(
         model: a known id or a folder in Hugging Face format.
 
     Raises:
-        As `Engine` and `Engine.generate`.
+        As `Engine` and `Engine.generate`; bad arguments before the model is loaded.
     """
-    return default_engine(model).generate(
-        prompt, grammar, particles=particles, seed=seed, max_tokens=max_tokens, **options
-    )
+    from .vllm.call import check_call
+
+    options = {"particles": particles, "seed": seed, "max_tokens": max_tokens, **options}
+    check_call(prompt, grammar, **options)
+    return default_engine(model).generate(prompt, grammar, **options)
 
 
 def default_engine(model: str = DEFAULT_MODEL) -> Engine:
@@ -53,8 +55,9 @@ def default_engine(model: str = DEFAULT_MODEL) -> Engine:
 
 def close_default_engine() -> None:
     """Free the engine that `generate` keeps, if there is one."""
-    while _engines:
-        _engines.popitem()[1].close()
+    for model in list(_engines):
+        _engines[model].close()
+        del _engines[model]
 
 
 atexit.register(close_default_engine)

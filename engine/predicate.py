@@ -165,15 +165,15 @@ class BoundPredicate:
         """Whether the string may end in `state`."""
         raise NotImplementedError
 
-    def _enter(self, state: int, parent: int, piece: bytes) -> None:
-        """Called when `state` is made from `parent` by an allowed `piece`."""
+    def _enter(self, parent: int, piece: bytes) -> None:
+        """Called right before a state is made from `parent` by an allowed `piece`."""
 
-    def _call(self, function: Callable[..., Any], prefix: bytes, *arguments: object) -> Any:
-        """Call into the user's code; what it raises becomes a PredicateError with the prefix it was asked about."""
+    def _call(self, function: Callable[..., Any], state: int, piece: bytes, *arguments: object) -> Any:
+        """Call into the user's code; an exception becomes a PredicateError with the prefix of `state` and `piece`."""
         try:
             return function(*arguments)
         except Exception as error:
-            shown = prefix.decode("utf-8", errors="backslashreplace")
+            shown = (self._prefix(state) + piece).decode("utf-8", errors="backslashreplace")
             if len(shown) > _SHOWN:
                 shown = f"...{shown[-_SHOWN:]}"
             raise PredicateError(
@@ -214,8 +214,9 @@ class BoundPredicate:
         child = self._children.get((state, token))
         if child is None:
             piece = self._vocabulary.token_bytes(token) or b""
+            # This may call the predicate, which may sample and make states of its own: number ours afterwards.
+            self._enter(state, piece)
             child = len(self._parents)
-            self._enter(child, state, piece)
             self._parents.append(state)
             self._pieces.append(piece)
             self._children[state, token] = child
@@ -275,25 +276,25 @@ class _BoundFunction(BoundPredicate):
         """Ask the function about the longer prefix, unless no whole character was added."""
         prefix = self._prefix(state) + piece
         if self._source.on == "bytes":
-            return bool(self._call(self._check, prefix, prefix))  # type: ignore[arg-type]
+            return bool(self._call(self._check, state, piece, prefix))  # type: ignore[arg-type]
         try:
             text, used = codecs.utf_8_decode(prefix, "strict", False)
         except UnicodeDecodeError:
             return False
         if used <= len(prefix) - len(piece):
             return True
-        return bool(self._call(self._check, prefix, text))  # type: ignore[arg-type]
+        return bool(self._call(self._check, state, piece, text))  # type: ignore[arg-type]
 
     def _complete(self, state: int) -> bool:
         """Ask the function about the whole string; a string within a character is never complete."""
         prefix = self._prefix(state)
         if self._source.on == "bytes":
-            return bool(self._call(self._judge, prefix, prefix))  # type: ignore[arg-type]
+            return bool(self._call(self._judge, state, b"", prefix))  # type: ignore[arg-type]
         try:
             text = prefix.decode("utf-8")
         except UnicodeDecodeError:
             return False
-        return bool(self._call(self._judge, prefix, text))  # type: ignore[arg-type]
+        return bool(self._call(self._judge, state, b"", text))  # type: ignore[arg-type]
 
 
 class _BoundIncremental(BoundPredicate):
@@ -302,21 +303,21 @@ class _BoundIncremental(BoundPredicate):
     def __init__(self, source: Predicate, vocabulary: TokenVocabulary) -> None:
         """Take the object, or make one if a class was given."""
         super().__init__(source, vocabulary)
-        made = self._call(source.check, b"") if isinstance(source.check, type) else source.check
+        made = self._call(source.check, self.start, b"") if isinstance(source.check, type) else source.check
         self._objects: list[Any] = [made, None]
 
     def _step(self, state: int, piece: bytes) -> Any:
         """The object after `piece`, or None."""
-        return self._call(self._objects[state].advance, self._prefix(state) + piece, piece)
+        return self._call(self._objects[state].advance, state, piece, piece)
 
     def _allows(self, state: int, piece: bytes) -> bool:
         """Ask the object."""
         return self._step(state, piece) is not None
 
-    def _enter(self, state: int, parent: int, piece: bytes) -> None:
+    def _enter(self, parent: int, piece: bytes) -> None:
         """Keep the object of a state that is really entered; those of tests are dropped."""
         self._objects.append(self._step(parent, piece))
 
     def _complete(self, state: int) -> bool:
         """Ask the object."""
-        return bool(self._call(self._objects[state].is_complete, self._prefix(state)))
+        return bool(self._call(self._objects[state].is_complete, state, b""))

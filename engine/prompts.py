@@ -17,8 +17,18 @@ def as_batch(prompts: Any) -> tuple[bool, list[Any]]:
     """Whether `prompts` is a single prompt, and the list of prompts.
 
     Raises:
-        InputError: neither a prompt nor a list.
+        InputError: neither a prompt nor a list, or one of them is empty or malformed.
     """
+    single, batch = _split(prompts)
+    for position, prompt in enumerate(batch):
+        if not (isinstance(prompt, str) or _is_tokens(prompt) or _is_chat(prompt)):
+            raise InputError(f"prompt {position} must be {_FORMS}; got {prompt!r:.80}")
+        if not prompt:
+            raise InputError(f"prompt {position} is empty; it needs at least one token")
+    return single, batch
+
+
+def _split(prompts: Any) -> tuple[bool, list[Any]]:
     if isinstance(prompts, str):
         return True, [prompts]
     if not isinstance(prompts, Sequence):
@@ -34,24 +44,23 @@ def encode(prompt: Any, position: int, tokenizer: Any, vocabulary_size: int, con
     """Token ids of one prompt.
 
     Args:
-        prompt: a str (raw), token ids, or messages (through the chat template).
+        prompt: one of those of `as_batch`: a str (raw), token ids, or messages (through the chat template).
         position: its place in the batch, for messages.
         tokenizer: the model's, or None.
         vocabulary_size: number of logits.
         context: longest sequence the model takes, in tokens.
 
     Raises:
-        InputError: it is empty, malformed, outside the vocabulary, or leaves no room in the context.
+        InputError: it has no tokens, is refused by the chat template, lies outside the vocabulary, or leaves no room in
+            the context.
     """
     where = f"prompt {position}"
     if isinstance(prompt, str):
-        ids = list(_needed(tokenizer, where)(prompt)["input_ids"]) if prompt else []
+        ids = list(_needed(tokenizer, where)(prompt)["input_ids"])
     elif _is_chat(prompt):
         ids = _encode_chat(prompt, where, _needed(tokenizer, where))
-    elif _is_tokens(prompt):
-        ids = [int(token) for token in prompt]
     else:
-        raise InputError(f"{where} must be {_FORMS}; got {prompt!r:.80}")
+        ids = [int(token) for token in prompt]
     if not ids:
         raise InputError(f"{where} is empty; it needs at least one token")
     for token in ids:
@@ -83,7 +92,11 @@ def _needed(tokenizer: Any, where: str) -> Any:
 
 
 def _is_tokens(prompt: Any) -> bool:
-    return isinstance(prompt, Sequence) and all(isinstance(item, int) and not isinstance(item, bool) for item in prompt)
+    return (
+        isinstance(prompt, Sequence)
+        and not isinstance(prompt, (str, bytes))
+        and all(isinstance(item, int) and not isinstance(item, bool) for item in prompt)
+    )
 
 
 def _is_chat(prompt: Any) -> bool:

@@ -17,13 +17,13 @@ class Sample:
     """One particle at the end of a run.
 
     Attributes:
-        text: the string without its EOS; a fragment unless `finish_reason` is "stop".
+        text: the string without its EOS, as the bytes that the constraint judged; a fragment unless `finish_reason` is
+            "stop".
         token_ids: all tokens drawn, the EOS at the end of a complete string included.
         log_weight: natural log of the unnormalised importance weight; -inf unless `finish_reason` is "stop".
         weight: the weight normalised over the samples of the result; 0 for all if none is complete.
         finish_reason: "stop" (complete), "length" (cut at max_tokens or the end of the context) or "dead" (the
-            constraint
-            allowed no token any more).
+            constraint allowed no token any more).
     """
 
     text: str
@@ -43,8 +43,7 @@ class Statistics:
         checks_per_token: their ratio.
         resamplings: resampling events.
         forks: slots that continued from another particle, `revived` of them dead or finished before,
-            `copied_finished` of
-            them copies of a finished particle.
+            `copied_finished` of them copies of a finished particle.
         truncation_lifted: whether truncation ever left no allowed token, so that the whole row was used.
         seconds: wall-clock time from the group's admission to its end.
     """
@@ -109,10 +108,10 @@ class Result:
             "text": self.text,
             "status": self.status,
             "samples": [
-                {**asdict(sample), "token_ids": list(sample.token_ids), "log_weight": _finite(sample.log_weight)}
+                {**asdict(sample), "token_ids": list(sample.token_ids), "log_weight": finite_or_none(sample.log_weight)}
                 for sample in self.samples
             ],
-            "log_evidence": _finite(self.log_evidence),
+            "log_evidence": finite_or_none(self.log_evidence),
             "ess": self.ess,
             "weights_defined": self.weights_defined,
             "stats": asdict(self.stats),
@@ -156,5 +155,6 @@ def result_from_answer(answer: Mapping[str, Any], decode: Callable[[Sequence[int
     )
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def finite_or_none(log_weight: float) -> float | None:
+    """A log weight as JSON and MessagePack have it: None for -inf, a weight of zero."""
+    return None if log_weight == -math.inf else float(log_weight)

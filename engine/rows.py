@@ -73,6 +73,9 @@ class Order(Protocol):
     def host_row(self, row: int) -> NDArray[np.float32]:
         """The logits of one row (V,) in host memory."""
 
+    def close(self) -> None:
+        """Let go of the memory; nothing can be drawn afterwards, `candidates` stay."""
+
 
 @kernel
 def _prepare(
@@ -153,13 +156,12 @@ def _draw(
     """Draw candidates of `rows` (S,) until there are `lengths` (S,) of them or the row is exhausted."""
     for s in range(rows.size):
         row = rows[s]
+        mass = 0.0 if greedy[row] else sum_blocks(block_sums[row])
         while length[row] < lengths[s] and not exhausted[row]:
             position = length[row]
             if greedy[row]:
-                mass = 0.0
                 token = _pick_largest(weights[row], block_sums[row])
             else:
-                mass = sum_blocks(block_sums[row])
                 token = -1
                 if mass > 0:
                     uniform = uniform_pair(keys[row], ORDER_STREAM, position)[0]
@@ -175,38 +177,50 @@ def _draw(
             if greedy[row]:
                 weights[row, token] = -np.inf
                 block_sums[row, block] = part.max()
+                exhausted[row] = block_sums[row].max() == -np.inf
             else:
                 weights[row, token] = np.float32(0)
                 block_sums[row, block] = block_sum(part)
+                mass = sum_blocks(block_sums[row])
+                exhausted[row] = mass == 0
             length[row] = position + 1
 
 
 class _Workspace(threading.local):
-    """Buffers that outlive a step: fresh pages for 32 rows of 49k weights cost as much as computing them."""
+    """A buffer that outlives a step: fresh pages for 32 rows of 49k weights cost as much as computing them.
+
+    It is lent to one order at a time: a constraint written in Python may itself sample in the middle of a step.
+    """
 
     def __init__(self) -> None:
-        """Start without buffers."""
-        self.weights = np.empty((0, 0), dtype=np.float32)
+        """Start without a buffer."""
+        self._weights: NDArray[np.float32] | None = None
 
-    def rows(self, rows: int, vocabulary: int) -> NDArray[np.float32]:
-        """A (rows, vocabulary) buffer with arbitrary content."""
-        if self.weights.shape[1] != vocabulary or self.weights.shape[0] < rows:
-            self.weights = np.empty((rows, vocabulary), dtype=np.float32)
-        return self.weights[:rows]
+    def take(self, rows: int, vocabulary: int) -> NDArray[np.float32]:
+        """A buffer of at least `rows` rows (., vocabulary) with arbitrary content; the caller's alone."""
+        weights, self._weights = self._weights, None
+        if weights is None or weights.shape[1] != vocabulary or weights.shape[0] < rows:
+            weights = np.empty((rows, vocabulary), dtype=np.float32)
+        return weights
+
+    def give_back(self, weights: NDArray[np.float32]) -> None:
+        """Keep a buffer for the next order."""
+        self._weights = weights
 
 
 _workspace = _Workspace()
 
 
 class HostOrder:
-    """Candidates of rows of logits (R, V) float32 in host memory. Valid until the next one is made in this thread."""
+    """Candidates of rows of logits (R, V) float32 in host memory. To be closed in the thread that made it."""
 
     def __init__(self, logits: NDArray[np.float32], parameters: Parameters, capacity: int = 32) -> None:
         """Turn the logits into weights; see `Candidates.totals` (NaN) for rows that are no distribution."""
         rows, vocabulary = logits.shape
         self._logits = logits
         self._parameters = parameters
-        self._weights = _workspace.rows(rows, vocabulary)
+        self._buffer = _workspace.take(rows, vocabulary)
+        self._weights = self._buffer[:rows]
         self._block_sums = np.empty((rows, -(-vocabulary // BLOCK)), dtype=np.float64)
         self.candidates = Candidates(rows, min(capacity, vocabulary))
         _prepare(
@@ -245,6 +259,11 @@ class HostOrder:
         """The logits of one row (V,)."""
         logits: NDArray[np.float32] = self._logits[row]
         return logits
+
+    def close(self) -> None:
+        """Give the buffer back for the next order."""
+        _workspace.give_back(self._buffer)
+        del self._buffer, self._weights
 
 
 @kernel

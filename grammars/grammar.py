@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Final
+from inspect import signature
+from typing import Any, Final, get_type_hints
 
-from ._core import Automaton, CompileError, GrammarBuilder, TokenAutomaton
+from ._core import Automaton, AutomatonLimitError, CompileError, GrammarBuilder, TokenAutomaton
 from .errors import GrammarError
 from .vocabulary import Vocabulary
 
@@ -37,16 +38,20 @@ class Grammar:
     __slots__ = ("_kind", "_lowered", "_options", "_source")
 
     def __init__(self, kind: str, source: str, options: Mapping[str, Any] | None = None) -> None:
-        """Parse `source` at once, so that a bad one raises `GrammarError` here."""
-        if kind not in FRONT_ENDS:
+        """Parse `source` at once, so that a bad one raises `GrammarError` here, as does an option of no front end."""
+        if not isinstance(kind, str) or kind not in FRONT_ENDS:
             raise GrammarError(f"unknown kind of grammar {kind!r}", hint=f"known kinds: {', '.join(FRONT_ENDS)}")
         if not isinstance(source, str):
             raise GrammarError(f"the source of a grammar is a str, not {type(source).__name__}")
         self._kind = kind
         self._source = source
-        self._options = json.dumps(dict(options or {}), sort_keys=True)
+        lower = import_module(FRONT_ENDS[kind], __package__).lower
+        self._options = json.dumps(_checked(kind, lower, {} if options is None else options), sort_keys=True)
         builder = GrammarBuilder()
-        node = import_module(FRONT_ENDS[kind], __package__).lower(builder, source, **self.options)
+        try:
+            node = lower(builder, source, **self.options)
+        except CompileError as error:
+            raise GrammarError(str(error), text=source) from None
         self._lowered = (builder, node)
 
     @property
@@ -67,7 +72,7 @@ class Grammar:
         """The automaton over bytes, shared by all equal grammars of the process.
 
         `memory_limit` (bytes) holds for the automaton's whole life: past it, using it raises `AutomatonLimitError`.
-        Raises `GrammarError` where no automaton can be had, for instance when the grammar accepts nothing.
+        Raises `GrammarError` where no automaton can be had: the grammar accepts nothing, or is past the limit at once.
         """
         return _automata.get(self, memory_limit)
 
@@ -87,6 +92,8 @@ class Grammar:
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> Grammar:
         """The grammar of a `to_spec()` dictionary.  Raises `GrammarError` for anything else."""
+        if not isinstance(spec, Mapping):
+            raise GrammarError(f"a grammar specification is a dictionary, not {type(spec).__name__}")
         unknown = set(spec) - {"kind", "source", "options"}
         if unknown or "kind" not in spec or "source" not in spec:
             raise GrammarError(
@@ -117,6 +124,32 @@ class Grammar:
             return builder.compile(node, memory_limit=memory_limit)
         except CompileError as error:
             raise GrammarError(str(error), text=self._source) from None
+        except AutomatonLimitError as error:
+            raise GrammarError(
+                f"the grammar is too large to start with: {error}",
+                text=self._source,
+                hint="smaller bounds of repetitions and fewer alternatives make it smaller",
+            ) from None
+
+
+def _checked(kind: str, lower: Callable[..., int], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, which must be known to the front end and have the types that its `lower` declares."""
+    if not isinstance(options, Mapping):
+        raise GrammarError(f"the options of a grammar are a dictionary, not {type(options).__name__}")
+    known = list(signature(lower).parameters)[2:]  # behind the builder and the source
+    types = get_type_hints(lower)
+    for name, value in options.items():
+        if name not in known:
+            raise GrammarError(
+                f"unknown option {name!r} of {kind}",
+                hint=f"known options: {', '.join(known)}" if known else f"{kind} has no options",
+            )
+        if not isinstance(value, types[name]):
+            wanted = getattr(types[name], "__name__", None) or str(types[name])
+            raise GrammarError(
+                f"the option {name} of {kind} must be {wanted}, not {type(value).__name__}", text=repr(value)
+            )
+    return dict(options)
 
 
 class _Automata:

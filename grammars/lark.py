@@ -30,6 +30,16 @@ from .regex import lower_preferred, parse, refuse_assertions
 def lark(text: str, start: str = "start") -> Grammar:
     """The grammar of a lark text, from the rule `start`.
 
+    The meaning is that of `Lark(text, start=start, parser="earley", lexer="dynamic_complete")`: a text is accepted if
+    any way to cut it into tokens parses. Lark's basic and contextual lexers, which commit to the longest match, are
+    not modelled in this version. They accept less:
+
+        start: A "b"
+        A: /[ab]+/
+
+    accepts "ab" here, as "a" then "b"; a lexer that takes all of "ab" for A finds no "b" behind it. Where that
+    matters, say it in the terminals, as in A: /a+/.
+
     Raises GrammarError for whatever lark refuses and for what is refused here (see the module's text), with line and
     column where known.
     """

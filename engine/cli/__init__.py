@@ -6,17 +6,31 @@ mend end with one message on stderr and exit status 2.
 
 from __future__ import annotations
 
-import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from ...grammars import GrammarError
+from ...grammars import AutomatonLimitError, GrammarError
 from ..errors import TamisError
 from .doctor import doctor
 from .generate import generate
 
+
+class _Commands(TyperGroup):
+    """Commands whose errors are one message on stderr and exit status 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (TamisError, GrammarError, AutomatonLimitError) as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(2) from error
+
+
 app = typer.Typer(
     name="tamis",
+    cls=_Commands,
     help="Sample language models under a grammar without bending their distribution.",
     no_args_is_help=True,
     add_completion=False,
@@ -28,10 +42,4 @@ app.command()(doctor)
 
 def main() -> None:
     """The entry point of the `tamis` script."""
-    try:
-        app()
-    except (TamisError, GrammarError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    app()

@@ -18,7 +18,12 @@ from rich.table import Table
 
 Verdict = Literal["ok", "warning", "error"]
 _STYLE = {"ok": "green", "warning": "yellow", "error": "red"}
-_LIBRARIES = ("numba", "lark", "jsonschema", "outlines-core", "gymnasium")
+
+# What is missing from the second kind hinders only what is built on it.
+_LIBRARIES: dict[str, Verdict] = {
+    **dict.fromkeys(("numba", "lark", "jsonschema"), "error"),
+    **dict.fromkeys(("outlines-core", "gymnasium"), "warning"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,8 @@ def diagnose() -> Iterator[Finding]:
     yield _vllm()
     yield _torch()
     yield from _neighbours()
-    for name in _LIBRARIES:
-        yield _distribution(name)
+    for name, verdict in _LIBRARIES.items():
+        yield _distribution(name, verdict)
     yield _model()
     yield _memory()
     yield _threads()
@@ -66,10 +71,10 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _distribution(name: str) -> Finding:
+def _distribution(name: str, missing: Verdict) -> Finding:
     version = _version(name)
     if version is None:
-        return Finding(name, "error", "not installed", f"pip install {name}")
+        return Finding(name, missing, "not installed", f"pip install {name}")
     return Finding(name, "ok", version)
 
 
@@ -114,6 +119,8 @@ def _torch() -> Finding:
 
 
 def _neighbours() -> Iterator[Finding]:
+    if importlib.util.find_spec("torch") is None:
+        return
     import torch
 
     for name in ("torchvision", "torchaudio", "torchcodec"):

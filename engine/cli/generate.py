@@ -14,6 +14,7 @@ from ... import grammars
 from ...grammars import Grammar, GrammarError
 from ..errors import InputError
 from ..models import DEFAULT_MODEL
+from ..result import Result
 from .report import print_result
 
 _GRAMMAR_FILES = {".lark": grammars.lark, ".ebnf": grammars.ebnf, ".gbnf": grammars.gbnf}
@@ -49,30 +50,30 @@ def generate(
     """Print weighted samples of the model's distribution, restricted to what the grammar accepts."""
     constraint = _constraint(schema, regex, grammar, choice)
     text = sys.stdin.read() if prompt == "-" else prompt
-    if not text:
-        raise InputError("the prompt is empty; a prompt needs at least one token")
+    question = [{"role": "user", "content": text}] if chat and text else text
+    options: dict[str, Any] = {
+        "particles": particles,
+        "seed": seed,
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "top_p": top_p,
+        "top_k": top_k,
+        "min_p": min_p,
+        "ess_threshold": ess_threshold,
+        "resampling": resampling,
+        "estimator": estimator,
+        "tail_checks": tail_checks,
+        "progress": progress,
+    }
     from ..engine import Engine
+    from ..vllm.call import check_call
 
+    check_call(question, constraint, **options)
     console = Console(stderr=True)
     with console.status(f"loading {model} ...") if progress else _nothing():
         engine = Engine(model)
     with engine:
-        result = engine.generate(
-            [{"role": "user", "content": text}] if chat else text,
-            constraint,
-            particles=particles,
-            seed=seed,
-            max_tokens=max_tokens,
-            temperature=temperature,
-            top_p=top_p,
-            top_k=top_k,
-            min_p=min_p,
-            ess_threshold=ess_threshold,
-            resampling=resampling,
-            estimator=estimator,
-            tail_checks=tail_checks,
-            progress=progress,
-        )
+        result: Result = engine.generate(question, constraint, **options)
     if as_json:
         print(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))
     else:

@@ -6,6 +6,8 @@ weights.
     worker       carries the log-weight increments from the processor to the scheduler
     scheduler    SMC: turns a group into particles, keeps them in step, resamples, forks, answers once
     answers      the output with which a group answers
+    call         what `Engine.generate` was asked for, checked without a model
+    vocabularies the tokens' bytes for each set of EOS ids, and text made of them
     options      the request as it travels in `SamplingParams.extra_args["tamis"]`
     compat       the one file that imports vLLM's internals
 

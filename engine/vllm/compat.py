@@ -74,7 +74,7 @@ def check_configuration(config: VllmConfig) -> None:
         UnsupportedVllmError: names every setting in the way and its remedy.
     """
     problems = []
-    if getattr(config, "use_v2_model_runner", False):
+    if config.use_v2_model_runner:
         problems.append("the V2 model runner is on; set VLLM_USE_V2_MODEL_RUNNER=0")
     if config.scheduler_config.async_scheduling:
         problems.append("async_scheduling is on; pass async_scheduling=False")

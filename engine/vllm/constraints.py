@@ -1,8 +1,8 @@
 """Constraints on their way into the sampler: described in a request, bound to the model's vocabulary in the worker.
 
 A grammar travels as its source and is compiled where it is used, once per content.  Anything else, a Python predicate
-above all, cannot leave its process: it travels as a number in this process's registry.  Nothing that arrives in a
-request is ever unpickled.
+above all, cannot leave its process: it travels as a random name in this process's registry, which no one outside can
+guess.  Nothing that arrives in a request is ever unpickled.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import hashlib
 import itertools
 import json
 import os
+import secrets
+import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..constraint import BoundConstraint
 from ..errors import GenerationError, InputError
+from ..predicate import Conjunction
 
 # Bound grammars kept per worker; grammars bound the memory of their automata themselves.
 _MOST_GRAMMARS = 256
@@ -60,7 +63,7 @@ class AnyToken:
 class Registered:
     """One constraint of this process, with what it was bound to so far."""
 
-    __slots__ = ("bound", "constraint")
+    __slots__ = ("__weakref__", "bound", "constraint")
 
     def __init__(self, constraint: Any) -> None:
         """Not bound to anything yet."""
@@ -68,26 +71,51 @@ class Registered:
         self.bound: dict[tuple[int, tuple[int, ...]], BoundConstraint] = {}
 
 
+class Owner(dict[str, Any]):
+    """The description of a registered constraint, which lives as long as any request holds this very object.
+
+    Copies of a request share it; what crosses to another process is a plain dict and owns nothing.
+    """
+
+    __slots__ = ("entry",)
+
+    def __init__(self, entry: Registered, **description: Any) -> None:
+        """Own `entry`."""
+        super().__init__(**description)
+        self.entry = entry
+
+    def __copy__(self) -> Owner:
+        """Itself."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Owner:
+        """Itself."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without what it owns."""
+        return dict, (dict(self),)
+
+
 class Registry:
-    """Constraints that live in this process only, by number."""
+    """Constraints that live in this process only, by unguessable names; each is kept by the `Owner` made for it."""
 
     def __init__(self) -> None:
         """An empty registry."""
-        self._numbers = itertools.count(1)
-        self._entries: dict[int, Registered] = {}
+        self._entries: weakref.WeakValueDictionary[str, Registered] = weakref.WeakValueDictionary()
 
-    def add(self, constraint: Any) -> int:
-        """Keep a constraint, until `remove`; returns its number."""
-        number = next(self._numbers)
-        self._entries[number] = Registered(constraint)
-        return number
+    def add(self, constraint: Any) -> Owner:
+        """Register a constraint; returns the description that keeps it."""
+        entry, name = Registered(constraint), secrets.token_hex(16)
+        self._entries[name] = entry
+        return Owner(entry, kind="registered", id=name, process=os.getpid())
 
-    def remove(self, number: int) -> None:
-        """Forget a constraint and what it was bound to; unknown numbers are fine."""
-        self._entries.pop(number, None)
+    def remove(self, name: str) -> None:
+        """Forget a constraint, whoever still holds its description; unknown names are fine."""
+        self._entries.pop(name, None)
 
-    def get(self, number: int, process: int) -> Registered:
-        """The constraint with a number given out by `process`.
+    def get(self, name: str, process: int) -> Registered:
+        """The constraint with a name given out by `process`.
 
         Raises:
             GenerationError: it lives in another process, or was removed.
@@ -98,9 +126,13 @@ class Registry:
                 f"needed in {os.getpid()}); use tamis.engine.Engine, which keeps vLLM in process, set "
                 f"VLLM_ENABLE_V1_MULTIPROCESSING=0 for vllm.LLM, or express it as a grammar"
             )
-        if number not in self._entries:
-            raise GenerationError(f"constraint number {number} is not registered any more")
-        return self._entries[number]
+        entry = self._entries.get(name)
+        if entry is None:
+            raise GenerationError(
+                "the request's constraint is not registered, or not any more: a predicate lives as long as the "
+                "SamplingParams made for it"
+            )
+        return entry
 
     def __len__(self) -> int:
         """How many constraints are kept."""
@@ -120,8 +152,9 @@ _compiled: OrderedDict[str, None] = OrderedDict()
 
 
 def describe(constraint: Any) -> dict[str, Any]:
-    """The wire form of a constraint: None (anything), a `Grammar`, or an object with `bind` or `check` (registered
-    here).
+    """The wire form of a constraint: None (anything), a `Grammar`, or an object with `bind` (registered here).
+
+    A registered constraint is forgotten with its description, or earlier by `release`.
 
     Raises:
         InputError: it is none of these.
@@ -130,8 +163,13 @@ def describe(constraint: Any) -> dict[str, Any]:
         return {"kind": "anything"}
     if hasattr(constraint, "to_spec"):
         return {"kind": "grammar", "spec": constraint.to_spec()}
-    if hasattr(constraint, "bind") or hasattr(constraint, "check"):
-        return {"kind": "registered", "id": REGISTRY.add(constraint), "process": os.getpid()}
+    if callable(getattr(constraint, "bind", None)) and not isinstance(constraint, type):
+        return REGISTRY.add(constraint)
+    if hasattr(constraint, "check") and not isinstance(constraint, type):
+        raise InputError(
+            f"a {type(constraint).__name__} is bound to a vocabulary already, whose EOS ids need not be the request's; "
+            f"pass the grammar or predicate itself, an object with bind(vocabulary)"
+        )
     raise InputError(
         f"a grammar must be a tamis Grammar, a predicate(...), `grammar & predicate(...)` or None, got "
         f"{type(constraint).__name__}; for a pattern use regex(...), for a schema json_schema(...)"
@@ -139,20 +177,31 @@ def describe(constraint: Any) -> dict[str, Any]:
 
 
 def release(description: Mapping[str, Any]) -> None:
-    """Undo what `describe` registered, if anything."""
+    """Undo what `describe` registered, if anything, at once."""
     if description["kind"] == "registered" and description["process"] == os.getpid():
         REGISTRY.remove(description["id"])
 
 
 def check_compiles(description: Mapping[str, Any]) -> None:
-    """Compile a described grammar, so that a bad one is refused where the request enters.
+    """Compile the grammars of a description, so that a bad one is refused where the request enters.
+
+    Of a registered constraint those are the grammars among the parts of a conjunction; one that is registered in
+    another process is the worker's to refuse.
 
     Raises:
-        GrammarError: what the grammar's own compiler says.
+        GrammarError, AutomatonLimitError: what the grammar's own compiler says.
+        InputError: the description is malformed.
+        GenerationError: it names a constraint of this process that is not registered.
     """
+    if description["kind"] == "registered" and description["process"] == os.getpid():
+        for part in _grammars_in(REGISTRY.get(description["id"], description["process"]).constraint):
+            part.compile()
     if description["kind"] != "grammar":
         return
-    key = content_key(description)
+    try:
+        key = content_key(description)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"the grammar in the request is not made of JSON values: {error}") from error
     if key not in _compiled:
         _grammar(description).compile()
         _compiled[key] = None
@@ -160,11 +209,22 @@ def check_compiles(description: Mapping[str, Any]) -> None:
             _compiled.popitem(last=False)
 
 
+def _grammars_in(constraint: Any) -> Iterator[Any]:
+    parts = constraint.parts if isinstance(constraint, Conjunction) else (constraint,)
+    return (part for part in parts if hasattr(part, "to_spec"))
+
+
 def _grammar(description: Mapping[str, Any]) -> Any:
     # Imported here: the extension behind it is not needed for requests without a grammar.
+    from ...grammars import AutomatonLimitError, GrammarError
     from ...grammars.grammar import Grammar
 
-    return Grammar.from_spec(description["spec"])
+    try:
+        return Grammar.from_spec(description["spec"])
+    except (GrammarError, AutomatonLimitError):
+        raise
+    except Exception as error:  # a front end may stumble in many ways over options that no front end made
+        raise InputError(f"the grammar in the request is malformed: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +253,7 @@ class ConstraintStore:
         """The bound constraint of a description whose `content_key` is `key`.
 
         Raises:
-            GrammarError: the grammar does not compile.
+            GrammarError, AutomatonLimitError: the grammar does not compile.
             GenerationError: a registered constraint is out of reach.
         """
         if description["kind"] == "anything":
@@ -213,8 +273,6 @@ class ConstraintStore:
 
     def _registered(self, description: Mapping[str, Any], eos: tuple[int, ...]) -> BoundConstraint:
         entry = REGISTRY.get(description["id"], description["process"])
-        if not hasattr(entry.constraint, "bind"):
-            return entry.constraint  # type: ignore[no-any-return]
         key = (self._number, eos)
         if key not in entry.bound:
             entry.bound[key] = entry.constraint.bind(self._vocabulary(eos))

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import smc
 from ..awrs import RowFlag
+from ..result import finite_or_none
 from .channel import TokenRecord
 from .options import GroupOptions
 
@@ -167,13 +168,13 @@ class ParticleGroup:
             "particles": [
                 {
                     "token_ids": particle.tokens,
-                    "log_weight": _finite(weight),
+                    "log_weight": finite_or_none(weight),
                     "finish_reason": particle.status,
                 }
                 for particle, weight in zip(self.particles, final.tolist(), strict=True)
             ],
             "eos": list(self.eos),
-            "log_evidence": _finite(evidence),
+            "log_evidence": finite_or_none(evidence),
             "ess": float(smc.effective_sample_size(final)),
             "greedy": self.options.target.greedy,
             "stats": {
@@ -187,7 +188,3 @@ class ParticleGroup:
                 "seconds": time.monotonic() - self._started,
             },
         }
-
-
-def _finite(value: float) -> float | None:
-    return None if value == -math.inf else float(value)

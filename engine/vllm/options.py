@@ -8,7 +8,7 @@ makes itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,10 +20,13 @@ from ..target import Target
 GROUP_KEY = "tamis"
 PARTICLE_KEY = "tamis_particle"
 
+# Largest unsigned integer that MessagePack carries.
+_WORD = (1 << 64) - 1
+
 _CONSTRAINT_KINDS: dict[str, dict[str, type]] = {
     "anything": {"kind": str},
     "grammar": {"kind": str, "spec": dict},
-    "registered": {"kind": str, "id": int, "process": int},
+    "registered": {"kind": str, "id": str, "process": int},
 }
 
 
@@ -56,12 +59,12 @@ class GroupOptions:
         """Refuse what no request could mean."""
         _constraint(self.constraint)
         _integer("particles", self.particles, least=1)
-        _integer("seed", self.seed)
-        _integer("request", self.request, least=0)
+        _integer("seed", self.seed, most=_WORD)
+        _integer("request", self.request, least=0, most=_WORD)
         threshold = self.ess_threshold
         if not isinstance(threshold, (int, float)) or isinstance(threshold, bool) or not 0 <= threshold <= 1:
-            raise InputError(f"ess_threshold must be a number in [0, 1], got {threshold!r}")
-        if self.resampling not in SCHEMES:
+            raise InputError(f"ess_threshold must be a number in [0, 1], got {_shown(threshold)}")
+        if not isinstance(self.resampling, str) or self.resampling not in SCHEMES:
             raise InputError(f"unknown resampling scheme {self.resampling!r}; known are {', '.join(SCHEMES)}")
         if self.eos is not None:
             if not self.eos:
@@ -72,7 +75,8 @@ class GroupOptions:
     def to_wire(self) -> dict[str, Any]:
         """The dict for `extra_args["tamis"]`."""
         return {
-            "constraint": dict(self.constraint),
+            # Not copied: the description of a registered constraint keeps it alive (`constraints.describe`).
+            "constraint": self.constraint,
             "particles": self.particles,
             "seed": self.seed,
             "request": self.request,
@@ -99,13 +103,7 @@ class GroupOptions:
         unknown = sorted(str(key) for key in wire if key not in _WIRE_KEYS)
         if unknown:
             raise InputError(f"unknown entries in extra_args[{GROUP_KEY!r}]: {', '.join(unknown)}; known are {_KNOWN}")
-        given = dict(wire)
-        eos = given.pop("eos", None)
-        return make_options(
-            constraint=given.pop("constraint", {"kind": "anything"}),
-            eos=None if eos is None else tuple(eos),
-            **given,
-        )
+        return make_options(**{"constraint": {"kind": "anything"}, **wire})
 
 
 _WIRE_KEYS = (
@@ -129,7 +127,7 @@ def make_options(
     tail_checks: int | None = None,
     ess_threshold: float = 0.5,
     resampling: str = "systematic",
-    eos: tuple[int, ...] | None = None,
+    eos: Sequence[int] | None = None,
 ) -> GroupOptions:
     """Group options out of flat arguments, as `Engine.generate` and the wire have them.
 
@@ -137,21 +135,49 @@ def make_options(
         InputError: names the argument and its range.
     """
     for name, value in (("temperature", temperature), ("top_p", top_p), ("min_p", min_p)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(_float(name, value)):
             raise InputError(f"{name} must be a number, got {value!r}")
     try:
         target = Target(float(temperature), float(top_p), top_k, float(min_p))
+        _integer("top_k", top_k)
+        if tail_checks is not None:
+            _integer("tail_checks", tail_checks)
         weighing = Estimator(estimator) if tail_checks is None else Estimator(estimator, tail_checks)
+    except InputError:
+        raise
     except (TypeError, ValueError) as error:
         raise InputError(str(error)) from error
-    return GroupOptions(constraint, particles, seed, request, target, weighing, ess_threshold, resampling, eos)
+    if eos is not None and (isinstance(eos, (str, bytes)) or not isinstance(eos, Sequence)):
+        raise InputError(f"eos must be a list of token ids, got {eos!r:.80}")
+    ends = None if eos is None else tuple(eos)
+    return GroupOptions(constraint, particles, seed, request, target, weighing, ess_threshold, resampling, ends)
 
 
-def _integer(name: str, value: Any, least: int | None = None) -> None:
+def check_max_tokens(max_tokens: Any) -> None:
+    """Raise InputError unless it is an integer of at least 1."""
+    _integer("max_tokens", max_tokens, least=1)
+
+
+def _float(name: str, value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise InputError(f"{name} must be a number of ordinary size, got {_shown(value)}") from None
+
+
+def _integer(name: str, value: Any, least: int | None = None, most: int = (1 << 63) - 1) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise InputError(f"{name} must be an integer, got {value!r}")
     if least is not None and value < least:
-        raise InputError(f"{name} must be at least {least}, got {value}")
+        raise InputError(f"{name} must be at least {least}, got {_shown(value)}")
+    if not -(1 << 63) <= value <= most:
+        raise InputError(f"{name} must fit into 64 bits, got {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    # Python refuses to print integers of thousands of digits.
+    huge = isinstance(value, int) and value.bit_length() > 128
+    return f"an integer of {value.bit_length()} bits" if huge else repr(value)
 
 
 def _constraint(constraint: Any) -> None:

@@ -7,7 +7,7 @@ weights leave through `take_records` (see `worker`).
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 
 from ..awrs import RowRequest, sample_step
 from ..constraint import BoundConstraint
-from ..errors import GenerationError, InputError, TamisError
+from ..errors import GenerationError, InputError
 from . import failures
 from .channel import TokenRecord
 from .compat import (
@@ -31,11 +31,10 @@ from .compat import (
 )
 from .constraints import ConstraintStore, check_compiles
 from .options import GROUP_KEY, PARTICLE_KEY, GroupOptions
+from .vocabularies import vocabulary_of
 
 # Above any logit and finite: penalties of neighbouring requests multiply whole batches, and 0 * inf would be NaN.
 _FORCED = 3.0e38
-
-_MOST_VOCABULARIES = 8
 
 # Settings of SamplingParams that would bend the target behind the sampler's back, or that nothing would apply: name,
 # the value that means "off", and what to do instead.
@@ -110,7 +109,7 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
             options = GroupOptions.from_wire(extra[GROUP_KEY])
             _refuse_conflicts(sampling_params)
             check_compiles(options.constraint)
-        except (TamisError, ValueError) as error:
+        except Exception as error:  # whatever a request's values do, the request is at fault and the server goes on
             raise VLLMValidationError(str(error)) from error
 
     def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
@@ -121,7 +120,6 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
         self._verify = bool(_tamis_config(vllm_config).get("verify", False))
         self._rows: dict[int, _Row] = {}
         self._records: dict[str, TokenRecord] = {}
-        self._vocabularies: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         self._store = ConstraintStore(self._vocabulary, self._size)
 
     def is_argmax_invariant(self) -> bool:
@@ -278,29 +276,8 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
             )
 
     def _vocabulary(self, eos: tuple[int, ...]) -> Any:
-        """The model's vocabulary with these EOS ids; a few are kept."""
-        found = self._vocabularies.get(eos)
-        if found is None:
-            found = self._vocabularies[eos] = vocabulary_of(
-                cached_tokenizer_from_config(self._model_config), eos, self._size
-            )
-            if len(self._vocabularies) > _MOST_VOCABULARIES:
-                self._vocabularies.popitem(last=False)
-        self._vocabularies.move_to_end(eos)
-        return found
-
-
-def vocabulary_of(tokenizer: Any, eos: tuple[int, ...], size: int) -> Any:
-    """The `Vocabulary` of a tokenizer, with the given EOS ids and one entry per logit.
-
-    Raises:
-        GenerationError: the model was loaded without a tokenizer.
-    """
-    from ...grammars.vocabulary import Vocabulary
-
-    if tokenizer is None:
-        raise GenerationError("the model was loaded without its tokenizer, which grammars and predicates need")
-    return Vocabulary.from_tokenizer(tokenizer, eos_ids=list(eos), size=size)
+        """The model's vocabulary with these EOS ids."""
+        return vocabulary_of(cached_tokenizer_from_config(self._model_config), eos, self._size)
 
 
 def _refuse_conflicts(params: SamplingParams) -> None:

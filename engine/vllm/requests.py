@@ -4,6 +4,10 @@
     (output,) = llm.generate(prompt, sampling_params(grammar, particles=8))
     result = read_result(output, llm.get_tokenizer())
 
+`read_result` is the only statement of texts and weights.  vLLM's own `output.outputs[0]` shows one particle, decoded by
+the tokenizer: that of the token sequence with the largest weight, where `Result.text` adds up all token sequences of a
+text.
+
 The same `sampling_params` and `read_result` serve `AsyncLLM`; there grammars travel as their source, and Python
 predicates are refused with an error, because they cannot leave their process.
 """
@@ -13,13 +17,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..errors import GenerationError, InputError, TamisError
+from ..errors import GenerationError, TamisError
 from ..predicate import PredicateError
 from ..result import Result, result_from_answer
 from . import failures
 from .compat import RequestOutput, RequestOutputKind, SamplingParams
 from .constraints import describe
-from .options import GROUP_KEY, GroupOptions, make_options
+from .options import GROUP_KEY, GroupOptions, check_max_tokens, make_options
+from .vocabularies import text_of, vocabulary_of
 
 
 def sampling_params(
@@ -41,6 +46,8 @@ def sampling_params(
 ) -> SamplingParams:
     """vLLM sampling parameters for one particle group; the arguments are those of `Engine.generate`.
 
+    A predicate is kept for as long as these parameters, or vLLM's copy of them, are.
+
     Args:
         request: tells apart requests with the same seed; equal (seed, request) give equal randomness.
         eos: token ids that end a string; by default those of the model's tokenizer and generation config.
@@ -61,7 +68,7 @@ def sampling_params(
         tail_checks=tail_checks,
         ess_threshold=ess_threshold,
         resampling=resampling,
-        eos=None if eos is None else tuple(eos),
+        eos=eos,
     )
     return params_of(options, max_tokens)
 
@@ -78,28 +85,24 @@ def params_of(options: GroupOptions, max_tokens: int, *, detokenize: bool = True
     )
 
 
-def check_max_tokens(max_tokens: Any) -> None:
-    """Raise InputError unless it is an integer of at least 1."""
-    if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or max_tokens < 1:
-        raise InputError(f"max_tokens must be an integer of at least 1, got {max_tokens!r}")
-
-
 def read_result(output: RequestOutput, tokenizer: Any) -> Result:
-    """The result of a finished request.
+    """The result of a finished request; texts are the bytes that the constraint judged.
 
     Args:
         output: what vLLM returned for it.
-        tokenizer: the model's tokenizer, to decode the particles.
+        tokenizer: the model's tokenizer; its vocabulary says what bytes the particles are made of.
 
     Raises:
+        InputError: the tokenizer's tokens cannot be read as bytes.
         GenerationError: the request was aborted, or failed; in one process with the original exception as its cause.
-        PredicateError: a predicate of this process raised.
+        TamisError, GrammarError, AutomatonLimitError: the original exception itself, where it is one of these (a
+            PredicateError, for instance) and happened in this process.
     """
-    return read_answer(output, lambda tokens: str(tokenizer.decode(list(tokens), skip_special_tokens=True)))
+    return read_answer(output, lambda tokens, eos: text_of(vocabulary_of(tokenizer, eos), tokens))
 
 
-def read_answer(output: RequestOutput, decode: Callable[[Sequence[int]], str]) -> Result:
-    """`read_result` with any function from token ids to text."""
+def read_answer(output: RequestOutput, decode: Callable[[Sequence[int], tuple[int, ...]], str]) -> Result:
+    """`read_result` with any function from token ids and the request's EOS ids to text."""
     answer = (output.kv_transfer_params or {}).get(GROUP_KEY)
     if answer is None:
         reason = output.outputs[0].finish_reason if output.outputs else None
@@ -108,8 +111,11 @@ def read_answer(output: RequestOutput, decode: Callable[[Sequence[int]], str]) -
             f"engine was started without tamis.engine.vllm.environment.engine_options()"
         )
     if "error" in answer:
+        from ...grammars import AutomatonLimitError, GrammarError
+
         cause = failures.recall(answer["error"])
-        if isinstance(cause, (PredicateError, TamisError)):
+        if isinstance(cause, (TamisError, PredicateError, GrammarError, AutomatonLimitError)):
             raise cause
         raise GenerationError(failures.message(answer["error"])) from cause
-    return result_from_answer(answer, decode)
+    eos = tuple(answer["eos"])
+    return result_from_answer(answer, lambda tokens: decode(tokens, eos))

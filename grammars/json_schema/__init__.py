@@ -11,7 +11,8 @@ uniqueItems, properties, patternProperties, additionalProperties, propertyNames,
 maxProperties, dependencies, dependentRequired, dependentSchemas, allOf, anyOf, oneOf, not, if/then/else,
 unevaluatedProperties, unevaluatedItems, $ref, $dynamicRef and $recursiveRef, of drafts 4, 6, 7, 2019-09 and 2020-12.
 Some of them only as far as a context-free grammar can say them exactly: what cannot be said is refused by name, with
-its place. Keywords that no draft defines are annotations, as the specification has it.
+its place. Keywords that no draft defines are annotations, as the specification has it; one that belongs to another
+draft than `$schema` declares is refused.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from .._core import AutomatonLimitError
 from ..builder import Builder
 from ..errors import GrammarError
 from ..grammar import Grammar
@@ -44,9 +46,14 @@ def json_schema(
     `schema` is a parsed schema or its JSON text. `property_order`: "declared" properties come in the order of
     `properties`, then required ones that are not declared, then others; "any" order costs a state for each set of
     declared properties (beyond six: of required ones, and optional keys may then repeat). `format`: whether `format`
-    asserts or is an annotation. `resources`: documents by URI that $ref may refer to. `whitespace`: "compact" (none),
-    "any" (as JSON allows) or "flexible" (bounded runs everywhere: up to four blanks, then at most one line break with
-    up to 64 blanks).
+    asserts or is an annotation; names that no draft defines, like OpenAPI's "int32", assert nothing, as the
+    specification has it, but a misspelt standard name is refused. Leap seconds are taken with offset zero only
+    (23:59:60Z), and punycode labels of host names are not decoded. `resources`: documents by URI that $ref may refer to. `whitespace`: "compact" (none), "any" (as JSON allows) or "flexible" (bounded runs
+    everywhere: up to four blanks, then at most one line break with up to 64 blanks).
+
+    Without `$schema` the keywords of all drafts count. With one, keywords of other drafts are refused, though the
+    specification would ignore them; it is followed where it says that drafts 4, 6 and 7 ignore whatever stands beside a
+    `$ref`, and that keywords outside of a custom meta-schema's vocabularies assert nothing.
 
     Raises GrammarError, with a JSON pointer, for what is not a schema, what refers nowhere, what is not supported and
     what admits no value.
@@ -55,6 +62,8 @@ def json_schema(
         schema = _parsed(schema)
     source = _canonical(schema, "schema")
     options: dict[str, Any] = {"property_order": property_order, "format": format, "whitespace": whitespace}
+    if resources is not None and not isinstance(resources, Mapping):
+        raise GrammarError(f"resources must be a mapping of URIs to documents, not {type(resources).__name__}")
     if resources:
         options["resources"] = _canonical(dict(resources), "resources")
     return Grammar("json_schema", source, options)
@@ -79,6 +88,8 @@ def lower(
             raise GrammarError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
     schema = _parsed(source)
     documents = _parsed(resources) if resources else None
+    if documents is not None and not isinstance(documents, dict):
+        raise GrammarError("resources must be a JSON object of documents by URI", text=resources)
     texts = source + (resources or "")
     try:
         document = Document(schema, documents, has_ids='"$id"' in texts or '"id"' in texts or "nchor" in texts)
@@ -89,6 +100,8 @@ def lower(
         node = lowering.root(document.goal_of(root))
     except RecursionError:
         raise GrammarError("the schema is nested too deeply") from None
+    except AutomatonLimitError as error:
+        raise GrammarError(f"a pattern of the schema is too large to decide what it matches: {error}") from None
     if builder.is_nothing(node):
         where = normaliser.contradictions[0] if normaliser.contradictions else ""
         raise GrammarError(

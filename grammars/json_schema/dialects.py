@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +92,7 @@ _DIALECTS = {
     "json-schema.org/draft/2019-09/schema": _dialect("2019-09", 2019),
     "json-schema.org/draft/2020-12/schema": _dialect("2020-12", 2020),
 }
-UNSPECIFIED = Dialect("2020-12", 2020, frozenset(_SPANS) - {"$recursiveRef"}, lenient=True)
+UNSPECIFIED = Dialect("2020-12", 2020, frozenset(_SPANS), lenient=True)
 
 
 # The vocabularies of 2019-09 and 2020-12 that can be missing from a dialect, with the keywords that go with them.
@@ -255,6 +255,48 @@ _SYNTAX: dict[str, tuple[Callable[[Any], bool], str]] = {
     "then": _SCHEMA,
     "else": _SCHEMA,
 }
+
+
+# Where schemas stand inside a schema: as a keyword's value, in a list, in an object of schemas.
+_HOLD_SCHEMA = frozenset(
+    {"items", "additionalItems", "contains", "unevaluatedItems", "additionalProperties", "propertyNames"}
+    | {"unevaluatedProperties", "not", "if", "then", "else"}
+)
+_HOLD_LIST = frozenset({"items", "prefixItems", "allOf", "anyOf", "oneOf"})
+_HOLD_MAP = frozenset({"properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"})
+_DEFINITIONS = frozenset({"$defs", "definitions"})
+
+
+def parts(schema: dict[str, Any], dialect: Dialect) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """The schemas that stand in a schema by the keywords of its dialect, each with the path to it."""
+    for word, value in schema.items():
+        if word not in dialect.keywords and word not in _DEFINITIONS:
+            continue
+        if isinstance(value, list):
+            if word in _HOLD_LIST:
+                yield from (((word, str(i)), item) for i, item in enumerate(value) if isinstance(item, dict))
+        elif isinstance(value, dict):
+            if word in _HOLD_SCHEMA:
+                yield (word,), value
+            elif word in _HOLD_MAP:
+                yield from (((word, name), item) for name, item in value.items() if isinstance(item, dict))
+
+
+def refuse_other_drafts(schema: dict[str, Any], pointer: str, dialect: Dialect) -> None:
+    """Raises GrammarError if a keyword of the schema belongs to other drafts than the one that `$schema` declares.
+
+    To the specification it is an annotation there, but whoever writes it means it. A keyword whose vocabulary the
+    meta-schema leaves out stays an annotation.
+    """
+    for word in schema:
+        first, last = _SPANS.get(word, (4, 2020))
+        if not first <= dialect.number <= last and not dialect.lenient:
+            names = [other.name for other in _DIALECTS.values() if first <= other.number <= last]
+            raise GrammarError(
+                f"{word} belongs to {', '.join(names)}, not to {dialect.name}, which $schema declares",
+                pointer=f"{pointer}/{word}",
+                hint=f"drop $schema, or declare {names[-1]} with it",
+            )
 
 
 def check_keyword(keyword: str, value: Any, pointer: str, dialect: Dialect) -> None:

@@ -12,14 +12,11 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 from ..errors import GrammarError
-from .dialects import UNSPECIFIED, Dialect, check_keyword, dialect_of
+from .dialects import UNSPECIFIED, Dialect, check_keyword, dialect_of, parts, refuse_other_drafts
 
 Goal = tuple[int, ...]
 ANYTHING: Goal = ()
 NOTHING: Goal = (-1,)
-
-# Values of these keywords are data: an "$id" in them identifies nothing.
-_DATA_KEYWORDS = frozenset({"enum", "const", "default", "examples", "example"})
 
 
 def conjunction(first: Goal, second: Goal) -> Goal:
@@ -90,6 +87,8 @@ class Subschema:
         )
         if "$ref" in self.keywords and not resource.dialect.ref_has_siblings:
             self.keywords = {"$ref": self.keywords["$ref"]}
+        elif isinstance(value, dict):
+            refuse_other_drafts(value, pointer, resource.dialect)
         for word, item in self.keywords.items():
             check_keyword(word, item, pointer, resource.dialect)
 
@@ -107,7 +106,7 @@ class Document:
         self._resources: dict[str, Resource] = {}
         self._identified: dict[int, Resource] = {}  # by identity of the schema that carries the id
         self._scoped: dict[tuple[int, tuple[tuple[str, int], ...]], Resource] = {}
-        self._external = {urldefrag(uri)[0]: document for uri, document in (resources or {}).items()}
+        self._external = {_joined("", uri, None)[0]: document for uri, document in (resources or {}).items()}
         self._has_ids = has_ids or bool(resources)
         self.root = self._add_resource(root, "", "", UNSPECIFIED)
         self.root = self._enter(self.root, self.root)
@@ -156,14 +155,11 @@ class Document:
     def _index(self, resource: Resource) -> None:
         """Finds the resources and anchors inside a resource."""
         resource.anchors = {}
-        stack: list[tuple[Any, Resource, str]] = [(resource.root, resource, resource.pointer)]
+        if not isinstance(resource.root, dict):
+            return
+        stack: list[tuple[dict[str, Any], Resource, str]] = [(resource.root, resource, resource.pointer)]
         while stack:
             value, owner, pointer = stack.pop()
-            if isinstance(value, list):
-                stack.extend((item, owner, f"{pointer}/{i}") for i, item in enumerate(value))
-                continue
-            if not isinstance(value, dict):
-                continue
             own = self._own_id(value, owner.dialect)
             if own is not None and value is not owner.root:
                 inner = Resource(
@@ -186,9 +182,8 @@ class Document:
             name = value.get(owner.dialect.id_keyword)
             if isinstance(name, str) and name.startswith("#"):  # the anchors of drafts 4 to 7
                 owner.anchors.setdefault(name[1:], (value, pointer))
-            for word, item in value.items():
-                if word not in _DATA_KEYWORDS and isinstance(item, (dict, list)):
-                    stack.append((item, owner, f"{pointer}/{escaped(word)}"))
+            for path, part in parts(value, owner.dialect):
+                stack.append((part, owner, "/".join([pointer, *map(escaped, path)])))
 
     def _resource(self, uri: str) -> Resource | None:
         found = self._resources.get(uri)
@@ -333,8 +328,8 @@ class Document:
         return target, resource, pointer
 
 
-def _joined(base: str, reference: str, pointer: str) -> tuple[str, str]:
-    """A URI reference resolved against `base`, as (URI, fragment)."""
+def _joined(base: str, reference: str, pointer: str | None) -> tuple[str, str]:
+    """A URI reference resolved against `base`, as (URI, fragment). Raises GrammarError, with the pointer."""
     try:
         uri, fragment = urldefrag(urljoin(base, reference))
     except ValueError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
-from .._core import AutomatonLimitError, CompileError
+from .._core import AutomatonLimitError, CompileError, EmptyLanguageError
 from ..builder import UTF8, Builder
 from ..errors import GrammarError
 from ..regex import Node, lower_pattern, parse
@@ -51,9 +52,19 @@ class Patterns:
         return atom
 
     def format(self, name: str, pointer: str) -> Atom | None:
-        """The atom of a `format`; None for names that no draft defines, which the specification says to ignore."""
+        """The atom of a `format`; None for names that no standard knows, which are annotations.
+
+        Raises GrammarError for a name that looks like a misspelt standard one, and for formats that are not regular.
+        """
         if name not in KNOWN_FORMATS:
-            return None
+            near = get_close_matches(name, KNOWN_FORMATS, 1, cutoff=0.8)
+            if not near:
+                return None
+            raise GrammarError(
+                f"unknown format {name!r}; did you mean {near[0]!r}?",
+                pointer=pointer,
+                hint='format="annotate" ignores formats',
+            )
         if KNOWN_FORMATS[name] is None:
             raise GrammarError(
                 f"format {name!r} is not supported: it is not regular",
@@ -74,7 +85,10 @@ class Patterns:
                 node = Spelling(builder, UTF8).atom(atom)
                 if builder.is_nothing(node):
                     return False
-                automaton = self._automata[atom] = builder.compile(node)
+                try:
+                    automaton = self._automata[atom] = builder.compile(node)
+                except EmptyLanguageError:
+                    return False
             answer = self._answers[(atom, text)] = bool(automaton.accepts(text.encode("utf-8", "surrogatepass")))
         return answer
 
@@ -133,8 +147,8 @@ def _is_void(builder: Any, node: int) -> bool:
         return True
     try:
         builder.compile(node, memory_limit=_SCRATCH_BYTES)
-    except AutomatonLimitError:
-        return False
-    except CompileError as error:
-        return "accepts no string" in str(error)  # any other failure leaves the question open
+    except EmptyLanguageError:
+        return True
+    except (AutomatonLimitError, CompileError):
+        return False  # the question stays open
     return False

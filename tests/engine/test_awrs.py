@@ -11,7 +11,7 @@ from tamis.engine.device import DeviceOrder
 from tamis.engine.estimators import Estimator
 from tamis.engine.rows import HostOrder
 from tamis.engine.target import Target
-from toys import fixed
+from toys import TokenDfa, fixed
 
 PATHS = ("host", "device")
 ESTIMATORS = [
@@ -320,3 +320,81 @@ def test_checks_go_out_in_few_calls_for_all_rows():
     # Blocks of 9, 9, 18, ...: 64 rows at one half need a handful of rounds, never a call per row or token.
     assert constraint.calls <= 6
     assert result.checks.min() >= 1 + Estimator().tail_checks
+
+
+class Judge(TokenDfa):
+    """Answers like `inner`, after it sampled from other logits in the middle of every question."""
+
+    def __init__(self, inner, path):
+        self.__dict__.update(inner.__dict__)
+        self._path = path
+        self._logits = torch.from_numpy(np.random.default_rng(9).normal(size=(40, inner.size)).astype(np.float32))
+        self._rows = requests(fixed(np.arange(inner.size) % 5 == 0), 40, seed=99)
+
+    def check(self, states, tokens):
+        self.judged = sample_step(self._logits, self._rows, path=self._path)
+        return super().check(states, tokens)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_constraint_may_sample_while_it_is_asked(path):
+    logits = torch.from_numpy(np.random.default_rng(1).normal(scale=2, size=(30, 900)).astype(np.float32))
+    plain = fixed(np.random.default_rng(2).random(900) < 0.05)
+    judge = Judge(plain, path)
+    for estimator in (Estimator(), Estimator("geometric"), Estimator("paper", budget=3)):
+        expected = sample_step(logits, requests(plain, 30, estimator=estimator), path=path)
+        nested = sample_step(logits, requests(judge, 30, estimator=estimator), path=path)
+        for name in ("tokens", "log_weights", "checks", "flags"):
+            np.testing.assert_array_equal(getattr(nested, name), getattr(expected, name))
+    alone = sample_step(judge._logits, judge._rows, path=path)
+    np.testing.assert_array_equal(judge.judged.log_weights, alone.log_weights)
+
+
+def test_a_step_gives_its_buffer_back_even_if_the_constraint_raises():
+    class Broken(TokenDfa):
+        def check(self, states, tokens):
+            raise ZeroDivisionError
+
+    logits = torch.zeros((3, 70))
+    rows = RowParameters(requests(fixed(np.ones(70)), 3))
+    first = HostOrder(logits.numpy(), rows)
+    buffer = first._buffer
+    second = HostOrder(logits.numpy(), rows)
+    assert second._buffer is not buffer
+    first.close()
+    with pytest.raises(ZeroDivisionError):
+        sample_step(logits, requests(Broken([[0] * 70], [0], 69), 3))
+    with pytest.raises(RowError):
+        sample_step(logits * np.nan, requests(fixed(np.ones(70)), 3))
+    assert HostOrder(logits.numpy(), rows)._buffer is buffer
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_row_is_exhausted_with_its_last_token(path, temperature):
+    """Exactly as many draws as tokens: no further draw has to fail first."""
+    logits = torch.full((20, 600), -torch.inf)
+    logits[:, 17:500:60] = torch.linspace(-1, 1, 9)
+    rows = RowParameters(requests(fixed(np.ones(600)), 20, target=Target(temperature)))
+    order = HostOrder(logits.numpy(), rows) if path == "host" else DeviceOrder(logits, rows, head=8)
+    order.extend(np.arange(20), np.full(20, 8))
+    assert (order.candidates.length == 8).all()
+    assert not order.candidates.exhausted.any()
+    order.extend(np.arange(20), np.full(20, 9))
+    assert (order.candidates.length == 9).all()
+    assert order.candidates.exhausted.all() or (path == "device" and temperature == 0)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_weights_are_exact_where_every_token_was_tested(path):
+    """top_k = 9 and 8 tail checks: an accepted first token and its tail are the whole row."""
+    logits = torch.from_numpy(np.random.default_rng(4).normal(size=(1, 300)).astype(np.float32))
+    kept = np.argsort(logits[0].numpy())[-9:]
+    p = np.exp(logits[0].double().numpy()[kept])
+    ok = np.zeros(300, dtype=bool)
+    ok[kept[[0, 3, 5, 8]]] = True
+    result = sample_step(logits.expand(500, -1), requests(fixed(ok), 500, target=Target(top_k=9)), path=path)
+    np.testing.assert_allclose(np.exp(result.log_weights), p[[0, 3, 5, 8]].sum() / p.sum(), rtol=1e-6)
+    assert np.exp(result.log_weights).std() < 1e-9
+    assert (result.checks == 9).all()
+    assert not result.flags.any()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tamis.engine.constraint import MASK_CACHE, BoundConstraint, MaskCache, allowed_tokens, both, mask_of
+from tamis.engine.constraint import MASK_CACHE, Both, BoundConstraint, MaskCache, allowed_tokens, mask_of
 from toys import TokenDfa
 
 EOS = 3
@@ -37,7 +37,7 @@ def test_mask_cache_forgets_what_was_not_used_longest():
 @settings(deadline=None)
 @given(tokens=st.lists(st.integers(0, 3), max_size=7))
 def test_intersection_accepts_what_both_accept(tokens):
-    constraint = both(both(EVEN, ALTERNATING, 4), SHORT, 4)
+    constraint = Both(Both(EVEN, ALTERNATING, 4), SHORT, 4)
     parts = (EVEN, ALTERNATING, SHORT)
     state, states = constraint.start, [part.start for part in parts]
     everything = np.arange(4, dtype=np.int32)
@@ -58,7 +58,7 @@ def test_intersection_accepts_what_both_accept(tokens):
 
 
 def test_intersection_is_batched_and_padded():
-    constraint = both(EVEN, ALTERNATING, 4)
+    constraint = Both(EVEN, ALTERNATING, 4)
     after = constraint.advance(np.array([0, 0, 0]), np.array([0, 1, EOS], dtype=np.int32))
     tokens = np.array([[0, 1, -1], [1, 0, 3], [-1, -1, -1]], dtype=np.int32)
     np.testing.assert_array_equal(
@@ -77,13 +77,13 @@ def test_the_second_part_sees_only_what_the_first_allowed():
             return super().check(states, tokens)
 
     spy = Spy([[0, 0, 0, -1]], [0], EOS)
-    constraint = both(TokenDfa([[0, -1, 0, -1]], [], EOS), spy, 4)
+    constraint = Both(TokenDfa([[0, -1, 0, -1]], [], EOS), spy, 4)
     constraint.check(np.array([0]), np.arange(4, dtype=np.int32)[None, :])
     constraint.mask(0)
     assert sorted(set(asked)) == [0, 2]
 
 
-@pytest.mark.parametrize("constraint", [EVEN, ALTERNATING, SHORT, both(EVEN, SHORT, 4)])
+@pytest.mark.parametrize("constraint", [EVEN, ALTERNATING, SHORT, Both(EVEN, SHORT, 4)])
 def test_nothing_follows_eos(constraint):
     ended = int(constraint.advance(np.array([constraint.start]), np.array([EOS], dtype=np.int32))[0])
     assert ended >= 0

@@ -121,11 +121,20 @@ def test_second_round_waits_for_draws_and_tests():
         ({"tail_checks": 0}, "tail_checks"),
         ({"tail_checks": 2.0}, "tail_checks"),
         ({"budget": 0}, "budget"),
+        ({"name": "paper", "tail_checks": 4}, "estimator 'paper' takes no tail_checks.*use estimator 'des_raj'"),
+        ({"name": "geometric", "tail_checks": 8}, "estimator 'geometric' takes no tail_checks, got tail_checks=8"),
+        ({"name": "recursive", "tail_checks": 1}, "estimator 'recursive' takes no tail_checks"),
     ],
 )
 def test_bad_estimators_are_refused(arguments, problem):
     with pytest.raises(ValueError, match=problem):
         Estimator(**arguments)
+
+
+def test_tail_checks_may_be_left_out():
+    assert Estimator() == Estimator("des_raj", None) == Estimator("des_raj", 8)
+    for name in ("paper", "geometric"):
+        assert (Estimator(name, None).tail_checks, Estimator(name).tail) == (None, 0)
 
 
 def test_recursive_is_des_raj_with_one_test():

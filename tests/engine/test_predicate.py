@@ -160,6 +160,48 @@ def test_a_predicate_that_raises_is_named_with_its_prefix():
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
+def test_an_incremental_object_that_raises_is_named_with_its_prefix():
+    class Broken(Depth):
+        def advance(self, data):
+            return Broken() if data == b"a" else 1 / 0
+
+        def is_complete(self):
+            raise KeyError("depth")
+
+    bound = predicate(Broken(), name="broken").bind(VOCABULARY)
+    state = at(bound, 0, 0)
+    with pytest.raises(PredicateError, match=r"raised ZeroDivisionError.*prefix 'aab'"):
+        bound.check(np.array([state]), np.array([[1]], dtype=np.int32))
+    with pytest.raises(PredicateError, match=r"raised KeyError.*prefix 'aa'"):
+        bound.is_complete(state)
+
+
+def test_an_incremental_object_may_walk_its_own_constraint():
+    """As a judge that samples does: states are made while another one is."""
+    inside, walks = [], []
+
+    @dataclass(frozen=True)
+    class Judge:
+        text: bytes = b""
+
+        def advance(self, data):
+            if not inside:
+                inside.append(True)
+                walks.append(1)
+                at(bound, 1, *walks)
+                inside.clear()
+            return Judge(self.text + data)
+
+        def is_complete(self):
+            return self.text.startswith(b"a")
+
+    bound = predicate(Judge()).bind(VOCABULARY)
+    assert bound.is_complete(at(bound, 0))
+    assert bound.is_complete(at(bound, 0, 1))
+    assert not bound.is_complete(at(bound, 1))
+    assert not bound.is_complete(at(bound, 1, 0))
+
+
 def test_predicates_are_named_after_their_functions():
     assert predicate(starts_with_a).name == "starts_with_a"
     assert predicate(Depth()).name == "Depth"

@@ -15,7 +15,7 @@ from tamis.grammars import AutomatonLimitError, Vocabulary
 from tamis.grammars._core import Automaton, CompileError, GrammarBuilder
 
 WORDS = [bytes(w) for n in range(5) for w in itertools.product(ALPHABET, repeat=n)]
-FEW = settings(max_examples=120, deadline=None)
+FEW = settings(max_examples=120)
 
 
 def compiled(builder: GrammarBuilder, node: int) -> Automaton | None:
@@ -96,7 +96,7 @@ def completion(automaton: Automaton, state: int, budget: int = 4000) -> bytes | 
     return None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.one_of(regular(0), regular(1), regular(2)), st.binary(max_size=6))
 def test_every_viable_prefix_can_be_completed(recipe: tuple, walk: bytes) -> None:
     """Combinations included: the automaton never walks into a dead end in bytes."""
@@ -118,7 +118,7 @@ def test_every_viable_prefix_can_be_completed(recipe: tuple, walk: bytes) -> Non
     assert automaton.accepts(text + rest)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(regular(1), st.text(alphabet='ab("é😀', max_size=5))
 def test_utf8_agrees_with_the_reference(recipe: tuple, text: str) -> None:
     reference, builder = ReferenceBuilder(), GrammarBuilder()
@@ -137,7 +137,7 @@ JSON_SPELLINGS = {
 SPELLING = st.sampled_from(sorted(JSON_SPELLINGS)).flatmap(lambda character: st.sampled_from(JSON_SPELLINGS[character]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(regular(2), st.lists(SPELLING, max_size=4))
 def test_json_spellings_agree_with_the_reference(recipe: tuple, pieces: list[bytes]) -> None:
     reference, builder = ReferenceBuilder(), GrammarBuilder()

@@ -83,7 +83,37 @@ CASES: list[tuple[Any, list[str], list[str]]] = [
     ({"format": "date"}, ['"2024-02-29"', "1"], ['"2023-02-29"', '"2024-2-9"']),
     ({"format": "date-time"}, ['"2024-02-29T23:59:60Z"', '"1985-04-12t23:20:50.52+01:00"'], ['"2024-02-29 10:00:00Z"']),
     ({"format": "ipv6"}, ['"::ffff:10.0.0.1"', '"1::"'], ['"1::2::3"', '"12345::"']),
-    ({"format": "my-own"}, ['"anything"'], ["]"]),
+    ({"format": "int32"}, ['"anything"', "1"], ["]"]),
+    ({"format": "hostname"}, ['"xn--bcher-kva.example"', '"a-b"'], ['"xn--"', '"ab--c"', '"xn--a-"', '"-a"']),
+    (
+        {"properties": {"a": {"$recursiveRef": "#"}}, "additionalProperties": False, "type": "object"},
+        ['{"a": {"a": {}}}'],
+        ['{"a": {"b": 1}}', '{"a": 1}'],
+    ),
+    ({"dependencies": {"a": ["b"]}, "const": {"b": 1}}, ['{"b": 1}'], ['{"a": 1}']),
+    (
+        {
+            "properties": {
+                "default": {"$id": "http://example.com/d", "const": 1},
+                "x": {"$ref": "http://example.com/d"},
+            },
+            "x-unknown": {"$id": "http://example.com/d", "const": 2},
+        },
+        ['{"x": 1}'],
+        ['{"x": 2}'],
+    ),
+    ({"type": "array", "maxItems": 10**12, "minItems": 1}, ["[1]"], ["[]"]),
+    ({"type": "array", "not": {"minItems": 10**12}}, ["[1]"], ["1"]),
+    (
+        {
+            "$schema": "http://json-schema.org/draft-04/schema#",
+            "definitions": {"n": {"type": "null"}},
+            "$ref": "#/definitions/n",
+            "const": 1,
+        },
+        ["null"],
+        ["1"],
+    ),
     ({"type": "string", "minItems": 3, "required": ["a"], "nullable": True}, ['"a"'], ["[]", "null"]),
     (
         {
@@ -198,7 +228,21 @@ def deep(levels: int) -> Any:
     return schema
 
 
+def declared(draft: str, **keywords: Any) -> dict[str, Any]:
+    return {"$schema": f"http://json-schema.org/{draft}/schema#", **keywords}
+
+
 BAD: list[tuple[Any, str | None, str]] = [
+    ({"items": {"format": "datetime"}}, "/items/format", "unknown format 'datetime'; did you mean 'date-time'?"),
+    (declared("draft-04", items={"const": 1}), "/items/const", "belongs to draft-06, draft-07, 2019-09, 2020-12"),
+    (declared("draft-06", **{"if": {}}), "/if", "not to draft-06"),
+    (declared("draft-07", dependentRequired={"a": ["b"]}), "/dependentRequired", "drop $schema, or declare 2020-12"),
+    (declared("draft/2020-12", dependencies={"a": ["b"]}), "/dependencies", "drop $schema, or declare draft-07"),
+    (declared("draft/2020-12", **{"$recursiveRef": "#"}), "/$recursiveRef", "belongs to 2019-09"),
+    ({"$recursiveRef": "#"}, "#", "circular"),
+    ({"$id": "http://[bad/", "$ref": "x"}, "/$ref", "not a URI reference"),
+    ({"$id": "http://a/", "items": {"$id": "http://[b", "$ref": "x"}}, "/items/$id", "not a URI reference"),
+    ({"contains": {"const": 1}, "minContains": 10**12}, "", "contains"),
     ({"required": "a"}, "/required", "required must be a list of strings"),
     ({"properties": {"x/y": {"type": "strin"}}}, "/properties/x~1y/type", "type must be one"),
     ({"items": {"minLength": -1}}, "/items/minLength", "minLength must be a non-negative integer"),
@@ -270,6 +314,17 @@ def test_hostile_schemas_end_soon(schema: Any) -> None:
     """Each compiles or is refused: no crash, and no more than seconds even on a busy machine."""
     with contextlib.suppress(GrammarError):
         json_schema(schema).compile()
+
+
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [(3, "mapping"), (["a"], "mapping"), ({"http://[": {}, "x": 1}, None), ({"http://a/": {"$id": "http://[b"}}, None)],
+)
+def test_bad_resources(resources: Any, message: str | None) -> None:
+    with contextlib.nullcontext() if message is None else pytest.raises(GrammarError, match=message):
+        json_schema({}, resources=resources)
+    with pytest.raises(GrammarError):
+        json_schema({"$id": "http://a/", "$ref": "http://[/x"}, resources=resources)
 
 
 @pytest.mark.parametrize("option", ["property_order", "format", "whitespace"])

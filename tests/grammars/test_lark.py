@@ -55,6 +55,14 @@ def accepted_by_lark(parser: Lark, text: str) -> bool:
     return True
 
 
+def test_the_longest_token_is_not_forced() -> None:
+    """The example of lark()'s docstring."""
+    text = 'start: A "b"\nA: /[ab]+/'
+    assert lark(text).compile().accepts(b"ab")
+    assert accepted_by_lark(Lark(text, parser="earley", lexer="dynamic_complete"), "ab")
+    assert not accepted_by_lark(Lark(text, parser="lalr", lexer="contextual"), "ab")
+
+
 def texts(alphabet: str, length: int) -> list[str]:
     return ["".join(letters) for n in range(length + 1) for letters in itertools.product(alphabet, repeat=n)]
 

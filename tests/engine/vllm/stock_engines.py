@@ -6,6 +6,7 @@ usage: stock_engines.py llm|async FOLDER; prints one JSON object.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ PROMPT = {"prompt_token_ids": [1, 2, 3]}
 def run_llm(folder: str) -> dict[str, Any]:
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     from tamis.engine import predicate
+    from tamis.engine.vllm.constraints import REGISTRY
     from tamis.engine.vllm.environment import engine_options
     from tamis.engine.vllm.requests import read_result, sampling_params
     from tamis.grammars import Grammar
@@ -32,12 +34,15 @@ def run_llm(folder: str) -> dict[str, Any]:
     ]
     outputs = llm.generate([PROMPT] * 3, params, use_tqdm=False)
     tokenizer = llm.get_tokenizer()
+    del params
+    gc.collect()
     first, third = read_result(outputs[0], tokenizer), read_result(outputs[2], tokenizer)
     return {
         "first": first.to_dict(),
         "third": third.to_dict(),
         "plain": len(outputs[1].outputs[0].token_ids),
         "text": outputs[0].outputs[0].text,
+        "registered": len(REGISTRY),
         "reason": outputs[0].outputs[0].finish_reason,
     }
 

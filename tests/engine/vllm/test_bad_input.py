@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tamis.engine import Engine, InputError, ModelNotFoundError, TamisError
-from tamis.engine.vllm.compat import SamplingParams, VLLMValidationError
+from tamis.engine import Engine, InputError, ModelNotFoundError, PredicateError, TamisError, predicate
+from tamis.engine.vllm.compat import SamplingParams, VLLMValidationError, tokens_input
 from tamis.engine.vllm.options import GroupOptions
 from tamis.engine.vllm.processor import AwrsProcessor
+from tamis.engine.vllm.requests import sampling_params
 from tamis.grammars import Grammar, GrammarError
 from tiny import PROMPT
 
@@ -48,6 +50,9 @@ NAN = float("nan")
         (PROMPT, {"tail_checks": 0}, "tail_checks"),
         (PROMPT, {"eos": [99]}, "eos holds 99"),
         (PROMPT, {"eos": []}, "no EOS"),
+        (PROMPT, {"eos": 5}, "eos must be a list"),
+        (PROMPT, {"progress": 3}, "progress"),
+        ([b"abc"], {}, "prompt 0 must be"),
         (PROMPT, {"grammar": "[a-z]+"}, "grammar must be.*got str"),
         ([PROMPT, PROMPT], {"grammar": [None]}, "1 grammars for 2 prompts"),
     ],
@@ -62,8 +67,39 @@ def test_refused(engine: Engine, prompts: Any, options: dict[str, Any], said: st
 
 
 def test_a_grammar_that_accepts_nothing(engine: Engine) -> None:
-    with pytest.raises(GrammarError):
-        engine.generate(PROMPT, Grammar("regex", "[^\\s\\S]"))
+    nothing = Grammar("regex", "[^\\s\\S]")
+    drawn = engine._scheduler.tokens_drawn
+    for constraint in (nothing, nothing & predicate(bool), predicate(bool) & (nothing & predicate(len))):
+        with pytest.raises(GrammarError):
+            engine.generate([PROMPT] * 2, [None, constraint])
+        with pytest.raises(VLLMValidationError):
+            AwrsProcessor.validate_params(sampling_params(constraint))
+    assert engine._scheduler.tokens_drawn == drawn
+
+
+def test_requests_of_others_are_not_swallowed(engine: Engine) -> None:
+    core = engine._engine
+    id_ = core.add_request("mine", tokens_input(PROMPT), SamplingParams(temperature=0, max_tokens=3))
+    with pytest.raises(TamisError, match="1 unfinished requests of its own"):
+        engine.generate(PROMPT)
+    core.abort_request([id_], internal=True)
+    engine._step()
+    assert engine.generate(PROMPT, max_tokens=3).samples
+
+
+def test_calls_from_inside_a_call(engine: Engine) -> None:
+    """They would wait for themselves."""
+    for method in (lambda: engine.generate(PROMPT), engine.close):
+
+        def again(given: Any, method: Any = method) -> bool:
+            method()
+            return True
+
+        with pytest.raises(PredicateError, match="from inside"):
+            engine.generate(PROMPT, predicate(again, name="again"), max_tokens=5)
+        with pytest.raises(TamisError, match="from inside"):
+            engine.generate(PROMPT, max_tokens=5, progress=again)
+    assert engine.generate(PROMPT, max_tokens=3).samples
 
 
 def test_unknown_models(tmp_path: Path) -> None:
@@ -111,14 +147,32 @@ def test_vllm_settings_that_would_vanish_or_bend_the_target(settings: dict[str, 
         (3, "must be a dict"),
         ({"particle": 3}, "unknown entries.*particle;"),
         ({"constraint": {"kind": "magic"}}, "kind is one of"),
-        ({"constraint": {"kind": "registered", "id": "x", "process": 1}}, "'id' of type int"),
+        ({"constraint": {"kind": "registered", "id": "x", "process": 1}}, "'id' of type str"),
         ({"constraint": {"kind": "anything", "pickle": b""}}, "no entry 'pickle'"),
         ({"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": "(a"}}}, "closing"),
         ({"eos": []}, "eos"),
         ({"eos": [-1]}, "eos"),
+        ({"eos": 5}, "eos must be a list"),
         ({"temperature": NAN}, "temperature"),
+        ({"temperature": 10**400}, "temperature"),
+        ({"ess_threshold": 10**5000}, "ess_threshold"),
+        ({"seed": 10**30}, "seed must fit"),
+        ({"top_k": 1 << 63}, "top_k must fit"),
+        ({"particles": True}, "particles must be an integer"),
+        ({"resampling": ["systematic"]}, "resampling"),
+        ({"estimator": {}}, "unhashable"),
+        ({"constraint": {"kind": "registered", "id": "x", "process": os.getpid()}}, "not registered"),
+        ({"constraint": {"kind": "grammar", "spec": {"kind": ["regex"], "source": "a"}}}, "malformed"),
+        ({"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": 3}}}, "not int"),
+        ({"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": "a", "options": 5}}}, "malformed"),
+        (
+            {"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": "a", "options": {"x": 1}}}},
+            "malformed",
+        ),
+        ({"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": b"a"}}}, "not made of JSON"),
+        ({"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": "[^\\s\\S]"}}}, "no string|nothing"),
     ],
-    ids=lambda value: repr(value)[:60],
+    ids=lambda value: "huge" if 10**5000 in getattr(value, "values", tuple)() else repr(value)[:60],
 )
 def test_malformed_requests(wire: Any, said: str) -> None:
     with pytest.raises(VLLMValidationError, match=said):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import weakref
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from tamis.engine import GenerationError, InputError, predicate
 from tamis.engine.vllm import failures
 from tamis.engine.vllm.constraints import REGISTRY, AnyToken, ConstraintStore, content_key, describe, release
+from tamis.engine.vllm.options import GroupOptions
+from tamis.engine.vllm.requests import sampling_params
+from tamis.engine.vllm.vocabularies import text_of
 from tamis.grammars import Grammar, Vocabulary
 
 VOCABULARY = Vocabulary([None, b"a", b"b", b"ab"], [0])
@@ -48,13 +54,37 @@ def test_predicates_stay_in_their_process_and_are_forgotten() -> None:
     before = len(REGISTRY)
     release(description)
     assert len(REGISTRY) == before - 1
-    with pytest.raises(GenerationError, match="not registered any more"):
+    with pytest.raises(GenerationError, match="not registered, or not any more"):
         bind(some, description)
     release(description)
 
 
+def test_registered_constraints_live_as_long_as_a_request_holds_them() -> None:
+    before = len(REGISTRY)
+    params = sampling_params(predicate(lambda text: True), particles=2)
+    copy = params.clone()
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(copy.extra_args)) == copy.extra_args
+    options = GroupOptions.from_wire(copy.extra_args["tamis"])
+    del params, copy
+    gc.collect()
+    assert len(REGISTRY) == before + 1
+    assert bind(store(), dict(options.constraint)).start == 0
+    del options
+    gc.collect()
+    assert len(REGISTRY) == before
+
+
+def test_names_cannot_be_guessed() -> None:
+    first, second = describe(predicate(len)), describe(predicate(len))
+    assert first["id"] != second["id"]
+    assert len(first["id"]) == 32
+
+
 def test_only_constraints_are_described() -> None:
     assert describe(None) == {"kind": "anything"}
+    for bound in (AnyToken(4), Grammar("regex", "a").bind(VOCABULARY), predicate(len).bind(VOCABULARY)):
+        with pytest.raises(InputError, match="bound to a vocabulary already"):
+            describe(bound)
     with pytest.raises(InputError, match="got int"):
         describe(3)
 
@@ -80,3 +110,46 @@ def test_failures_find_their_exception_again() -> None:
     assert failures.recall(text) is None
     assert failures.recall("[failure 1 in process 1] x") is None
     assert failures.recall("no label") is None
+
+
+def test_kept_failures_pin_no_tensors() -> None:
+    class Tensor:
+        pass
+
+    pinned = []
+
+    def inner() -> None:
+        tensor = Tensor()
+        pinned.append(weakref.ref(tensor))
+        raise ZeroDivisionError("deep")
+
+    def middle() -> None:
+        tensor = Tensor()
+        pinned.append(weakref.ref(tensor))
+        try:
+            inner()
+        except ZeroDivisionError as error:
+            raise ValueError("outer") from error
+
+    def step() -> str:
+        tensor = Tensor()
+        pinned.append(weakref.ref(tensor))
+        try:
+            middle()
+        except ValueError as error:
+            return failures.remember(error)
+        return ""
+
+    text = step()
+    gc.collect()
+    assert [reference() for reference in pinned] == [None] * 3
+    error = failures.recall(text)
+    assert error is not None
+    assert "in middle" in error.__notes__[0]
+    assert "in inner" in error.__cause__.__notes__[0]
+
+
+def test_text_is_what_constraints_judge() -> None:
+    vocabulary = Vocabulary([None, b" a", "é".encode()[:1], "é".encode()[1:]], [0])
+    assert text_of(vocabulary, [1, 0, 2, 3]) == " aé"
+    assert text_of(vocabulary, [2]) == "\ufffd"

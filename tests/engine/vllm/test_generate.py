@@ -55,6 +55,18 @@ def test_progress(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == ""
 
 
+def test_text_knows_the_eos_of_its_own_request(engine: Engine) -> None:
+    """Token 1, "a", ends strings of one request and is text in another's."""
+    result = engine.generate(PROMPT, Grammar("regex", "b*"), particles=4, max_tokens=20, eos=[1])
+    assert all(set(sample.text) <= {"b"} for sample in result.samples)
+    before, engine.eos = engine.eos, (1,)
+    try:
+        result = engine.generate(PROMPT, Grammar("regex", "a{3}"), particles=2, max_tokens=20, eos=[0])
+    finally:
+        engine.eos = before
+    assert result.text == "aaa"
+
+
 def test_one_prompt_one_result_a_list_a_list(engine: Engine) -> None:
     assert engine.generate("ab", GRAMMAR, max_tokens=5).samples
     assert len(engine.generate(["ab"], GRAMMAR, max_tokens=5)) == 1

@@ -36,6 +36,7 @@ def test_llm(tiny_folder: Path, engine: Engine) -> None:
     assert report["reason"] == report["first"]["status"] == "stop"
     assert report["text"] in {sample["text"] for sample in report["first"]["samples"] if sample["weight"] > 0}
     assert report["plain"] == 9
+    assert report["registered"] == 0
     assert all("c" not in sample["text"] for sample in report["third"]["samples"])
 
 

@@ -1,0 +1,77 @@
+"""The arguments of one call of `Engine.generate`, as far as they can be judged without a model."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InputError
+from ..prompts import as_batch
+from .constraints import check_compiles, describe, release
+from .options import GroupOptions, check_max_tokens, make_options
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Prompts as the caller gave them, `single` if it was one and no list, and the options of each one's group."""
+
+    single: bool
+    prompts: list[Any]
+    groups: list[GroupOptions]
+
+
+@contextlib.contextmanager
+def prepared(
+    prompts: Any, grammar: Any, *, max_tokens: int = 256, eos: Any = None, progress: Any = False, **settings: Any
+) -> Iterator[Call]:
+    """Check the arguments of `Engine.generate` and compile the grammars; constraints stay registered within the block.
+
+    Args:
+        prompts, grammar, max_tokens, eos, progress: see `Engine.generate`.
+        **settings: the rest of its arguments; they go to `make_options`.
+
+    Raises:
+        InputError, GrammarError, AutomatonLimitError: an argument cannot be used.
+    """
+    check_max_tokens(max_tokens)
+    if not isinstance(progress, bool) and not callable(progress):
+        raise InputError(f"progress must be a bool or a function of a Progress, got {progress!r:.80}")
+    single, batch = as_batch(prompts)
+    described: dict[int, dict[str, Any]] = {}
+    try:
+        groups = []
+        for request, item in enumerate(_per_prompt(grammar, len(batch))):
+            if id(item) not in described:
+                described[id(item)] = describe(item)
+                check_compiles(described[id(item)])
+            groups.append(make_options(constraint=described[id(item)], request=request, eos=eos, **settings))
+        yield Call(single, batch, groups)
+    finally:
+        for description in described.values():
+            release(description)
+
+
+def check_call(prompts: Any, grammar: Any, **options: Any) -> None:
+    """Raise what `Engine.generate` would say of these arguments, before any model is loaded for them.
+
+    Raises:
+        InputError, GrammarError, AutomatonLimitError: see `prepared`.
+        TypeError: `Engine.generate` has no such argument.
+    """
+    from ..engine import GenerateOptions
+
+    unknown = sorted(set(options) - set(GenerateOptions.__annotations__))
+    if unknown:
+        raise TypeError(f"generate() has no argument {', '.join(unknown)}")
+    with prepared(prompts, grammar, **options):
+        pass
+
+
+def _per_prompt(grammar: Any, count: int) -> list[Any]:
+    if not isinstance(grammar, (list, tuple)):
+        return [grammar] * count
+    if len(grammar) != count:
+        raise InputError(f"{len(grammar)} grammars for {count} prompts; pass one grammar, or one per prompt")
+    return list(grammar)
