@@ -48,7 +48,8 @@ def json_schema(
     declared properties (beyond six: of required ones, and optional keys may then repeat). `format`: whether `format`
     asserts or is an annotation; names that no draft defines, like OpenAPI's "int32", assert nothing, as the
     specification has it, but a misspelt standard name is refused. Leap seconds are taken with offset zero only
-    (23:59:60Z), and punycode labels of host names are not decoded. `resources`: documents by URI that $ref may refer to. `whitespace`: "compact" (none), "any" (as JSON allows) or "flexible" (bounded runs
+    (23:59:60Z), and punycode labels of host names are not decoded. `resources`: documents by URI that $ref may refer
+    to. `whitespace`: "compact" (none), "any" (as JSON allows) or "flexible" (bounded runs
     everywhere: up to four blanks, then at most one line break with up to 64 blanks).
 
     Without `$schema` the keywords of all drafts count. With one, keywords of other drafts are refused, though the
