@@ -104,6 +104,8 @@ void make_vocabulary(Vocabulary* self, const nb::list& tokens, const std::vector
   for (const nb::handle token : tokens) {
     if (token.is_none()) {
       bytes.emplace_back();
+    } else if (!nb::isinstance<nb::bytes>(token)) {
+      throw nb::type_error(("token " + std::to_string(bytes.size()) + " is neither bytes nor None").c_str());
     } else {
       bytes.emplace_back(std::string(view(nb::cast<nb::bytes>(token))));
     }
@@ -195,7 +197,7 @@ NB_MODULE(_core, m) {
       .def("to_text", &Builder::node_text, "node"_a)
       .def("trace", &Builder::trace, "start"_a, "(pass, grammar as text) after every pass of the compiler.")
       .def("compile", &Builder::compile, "start"_a, "memory_limit"_a = std::size_t{1} << 30,
-           "max_states"_a = std::size_t{2'000'000},
+           "max_states"_a = std::size_t{1'000'000},
            "memory_limit is in bytes and holds for the automaton's whole life.");
 
   nb::class_<Vocabulary>(m, "Vocabulary", "The tokens of a model as bytes; None for tokens that are never text.")
@@ -257,9 +259,12 @@ NB_MODULE(_core, m) {
 
   nb::class_<TokenAutomaton>(m, "TokenAutomaton", "A grammar automaton over the tokens of a vocabulary.")
       .def_prop_ro("start", &TokenAutomaton::start)
-      .def("check", &check, "states"_a, "tokens"_a, "(S,) int64, (S, K) int32 -> (S, K) bool: may the token come next?")
-      .def("advance", &advance, "states"_a, "tokens"_a, "(S,) int64, (S,) int32 -> (S,) int64, -1 where rejected.")
+      .def("check", &check, "states"_a.noconvert(), "tokens"_a.noconvert(),
+           "(S,) int64, (S, K) int32 -> (S, K) bool: may the token come next?")
+      .def("advance", &advance, "states"_a.noconvert(), "tokens"_a.noconvert(),
+           "(S,) int64, (S,) int32 -> (S,) int64, -1 where rejected.")
       .def("mask", &mask, "state"_a, "(ceil(V / 32),) uint32: bit i % 32 of word i // 32 is token i.")
       .def("is_complete", &TokenAutomaton::is_complete, "state"_a)
-      .def("replay", &replay, "tokens"_a, "(T,) int32 -> the state after these tokens from the start, -1 if rejected.");
+      .def("replay", &replay, "tokens"_a.noconvert(),
+           "(T,) int32 -> the state after these tokens from the start, -1 if rejected.");
 }

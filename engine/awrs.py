@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .constraint import BoundConstraint
 from .device import DeviceOrder
+from .errors import TamisError
 from .estimators import Estimator
 from .randomness import key_words
 from .rows import HostOrder, Order, draw_masked, look_up
@@ -32,7 +33,7 @@ class RowFlag(IntFlag):
     """No allowed token has positive probability."""
 
 
-class RowError(ValueError):
+class RowError(TamisError, ValueError):
     """A row of logits that is no distribution; `row` is its index in the batch."""
 
     def __init__(self, message: str, row: int) -> None:

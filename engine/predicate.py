@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .constraint import Both, BoundConstraint, Constraint, MaskCache, TokenVocabulary, mask_of
+from .errors import TamisError
 
 _ANSWER_CACHE = 65536
 _PREFIX_CACHE = 1024
 _SHOWN = 120
 
 
-class PredicateError(RuntimeError):
+class PredicateError(TamisError, RuntimeError):
     """A predicate raised; the message names it and the prefix, `__cause__` is what it raised."""
 
 

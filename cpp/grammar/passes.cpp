@@ -11,6 +11,9 @@ namespace {
 // Rules inside rules inside rules, or one node inside the other: deeper than this, the call stack is at risk.
 constexpr int kMaxDepth = 5000;
 
+// Nodes that rules may expand to inside intersections and complements.
+constexpr std::size_t kMaxExpansion = 500'000;
+
 // Counts the nesting of a recursive function.
 class Nesting {
  public:
@@ -87,6 +90,9 @@ class RuleInliner {
       open_[rule] = true;
       const NodeId body = (*this)(grammar_.rules[rule].body);
       open_[rule] = false;
+      if (grammar_.size() > kMaxExpansion) {
+        throw CompileError("an intersection or difference expands rule '" + grammar_.rules[rule].name + "' too far");
+      }
       return body;
     });
   }
@@ -243,53 +249,85 @@ class LeftRecursion {
     return out;
   }
 
+  // Members that something besides the group's own leftmost positions refers to; only they need a definition.
+  std::vector<bool> used_members(const std::vector<RuleId>& group, const std::map<RuleId, LeftLinear>& system) const {
+    std::unordered_set<RuleId> used;
+    const auto look = [&](NodeId root) {
+      for (const NodeId id : reachable_nodes(grammar_, root)) {
+        if (grammar_[id].kind == NodeKind::kRule) used.insert(grammar_[id].a);
+      }
+    };
+    look(grammar_.start);
+    for (RuleId rule = 0; rule < grammar_.rules.size(); ++rule) {
+      if (members_.count(rule) == 0) look(grammar_.rules[rule].body);
+    }
+    for (const auto& [rule, linear] : system) {
+      look(linear.beta);
+      for (const auto& [from, rest] : linear.alpha) look(rest);
+    }
+    std::vector<bool> out;
+    for (const RuleId rule : group) out.push_back(used.count(rule) != 0);
+    return out;
+  }
+
   // With M[j][k] = the non-empty part of rule k's coefficient on rule j, and U the closure of the empty parts, rule i
   // is the sum over j of beta_j U (M U)* seen as paths from j to i; each pair (j, i) gets a rule for the paths that
   // take at least one step.
   void solve(const std::vector<RuleId>& group, std::map<RuleId, LeftLinear>& system) {
     const std::size_t n = group.size();
-    std::vector<std::vector<NodeId>> step(n, std::vector<NodeId>(n, Grammar::kNothing));
-    std::vector<std::vector<bool>> unit(n, std::vector<bool>(n));
+    std::vector<std::vector<std::pair<std::size_t, NodeId>>> steps(n);
+    std::vector<std::vector<std::size_t>> units(n);
+    std::map<RuleId, std::size_t> position;
+    for (std::size_t k = 0; k < n; ++k) position[group[k]] = k;
     for (std::size_t k = 0; k < n; ++k) {
-      unit[k][k] = true;
-      for (std::size_t j = 0; j < n; ++j) {
-        const auto found = system[group[k]].alpha.find(group[j]);
-        if (found == system[group[k]].alpha.end()) continue;
-        step[j][k] = nonempty(found->second);
-        if (nullable(found->second)) unit[j][k] = true;
+      for (const auto& [from, rest] : system[group[k]].alpha) {
+        const std::size_t j = position.at(from);
+        if (const NodeId step = nonempty(rest); step != Grammar::kNothing) steps[j].emplace_back(k, step);
+        if (nullable(rest)) units[j].push_back(k);
       }
     }
-    for (std::size_t m = 0; m < n; ++m) {
-      for (std::size_t j = 0; j < n; ++j) {
-        for (std::size_t k = 0; k < n; ++k) unit[j][k] = unit[j][k] || (unit[j][m] && unit[m][k]);
+    for (std::size_t j = 0; j < n; ++j) units[j] = closure(units, j);
+    const std::vector<bool> used = used_members(group, system);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (used[i]) define_member(group, system, steps, units, i);
+      if (!used[i]) grammar_.rules[group[i]].body = Grammar::kNothing;
+    }
+  }
+
+  static std::vector<std::size_t> closure(const std::vector<std::vector<std::size_t>>& units, std::size_t from) {
+    std::vector<std::size_t> met = {from};
+    for (std::size_t at = 0; at < met.size(); ++at) {
+      for (const std::size_t next : units[met[at]]) {
+        if (std::find(met.begin(), met.end(), next) == met.end()) met.push_back(next);
       }
     }
-    std::vector<std::vector<NodeId>> paths(n, std::vector<NodeId>(n));
-    for (std::size_t j = 0; j < n; ++j) {
-      for (std::size_t i = 0; i < n; ++i) {
-        paths[j][i] = grammar_.rule(grammar_.rules[group[j]].name + ".." + grammar_.rules[group[i]].name);
-        split_.nullable_rules.push_back(false);
-      }
+    return met;
+  }
+
+  void define_member(const std::vector<RuleId>& group, std::map<RuleId, LeftLinear>& system,
+                     const std::vector<std::vector<std::pair<std::size_t, NodeId>>>& steps,
+                     const std::vector<std::vector<std::size_t>>& units, std::size_t i) {
+    std::vector<NodeId> paths;
+    for (const RuleId from : group) {
+      paths.push_back(grammar_.rule(grammar_.rules[from].name + ".." + grammar_.rules[group[i]].name));
+      split_.nullable_rules.push_back(false);
     }
-    const auto onward = [&](std::size_t k, std::size_t i) {
+    const auto onward = [&](std::size_t k) {
       std::vector<NodeId> ways;
-      for (std::size_t l = 0; l < n; ++l) {
-        if (!unit[k][l]) continue;
-        ways.push_back(paths[l][i]);
+      for (const std::size_t l : units[k]) {
+        ways.push_back(paths[l]);
         if (l == i) ways.push_back(Grammar::kEmpty);
       }
       return grammar_.alt(ways);
     };
-    for (std::size_t i = 0; i < n; ++i) {
-      std::vector<NodeId> body;
-      for (std::size_t j = 0; j < n; ++j) {
-        body.push_back(grammar_.seq(system[group[j]].beta, onward(j, i)));
-        std::vector<NodeId> ways;
-        for (std::size_t k = 0; k < n; ++k) ways.push_back(grammar_.seq(step[j][k], onward(k, i)));
-        grammar_.define(paths[j][i], grammar_.alt(ways));
-      }
-      grammar_.rules[group[i]].body = grammar_.alt(body);
+    std::vector<NodeId> body;
+    for (std::size_t j = 0; j < group.size(); ++j) {
+      body.push_back(grammar_.seq(system[group[j]].beta, onward(j)));
+      std::vector<NodeId> ways;
+      for (const auto& [k, step] : steps[j]) ways.push_back(grammar_.seq(step, onward(k)));
+      grammar_.define(paths[j], grammar_.alt(ways));
     }
+    grammar_.rules[group[i]].body = grammar_.alt(body);
   }
 
   Grammar& grammar_;

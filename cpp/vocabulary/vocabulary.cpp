@@ -8,6 +8,8 @@ namespace tamis {
 Vocabulary::Vocabulary(std::vector<std::optional<std::string>> tokens, std::vector<TokenId> stop_ids)
     : tokens_(std::move(tokens)), stop_ids_(std::move(stop_ids)), is_stop_(tokens_.size()) {
   if (tokens_.empty()) throw std::invalid_argument("a vocabulary needs at least one token");
+  std::sort(stop_ids_.begin(), stop_ids_.end());
+  stop_ids_.erase(std::unique(stop_ids_.begin(), stop_ids_.end()), stop_ids_.end());
   for (const TokenId stop : stop_ids_) {
     if (stop < 0 || static_cast<std::size_t>(stop) >= tokens_.size()) {
       throw std::invalid_argument("stop token " + std::to_string(stop) + " is not in a vocabulary of " +

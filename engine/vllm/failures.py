@@ -15,7 +15,6 @@ from collections import OrderedDict
 
 from ...grammars.errors import GrammarError
 from ..errors import TamisError
-from ..predicate import PredicateError
 
 _KEPT = 64
 _numbers = itertools.count(1)
@@ -30,11 +29,7 @@ def remember(error: BaseException) -> str:
     _recent[number] = error
     while len(_recent) > _KEPT:
         _recent.popitem(last=False)
-    what = (
-        str(error)
-        if isinstance(error, (TamisError, PredicateError, GrammarError))
-        else f"{type(error).__name__}: {error}"
-    )
+    what = str(error) if isinstance(error, (TamisError, GrammarError)) else f"{type(error).__name__}: {error}"
     return f"[failure {number} in process {os.getpid()}] {what}"
 
 

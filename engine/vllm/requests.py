@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import GenerationError, TamisError
-from ..predicate import PredicateError
 from ..result import Result, result_from_answer
 from . import failures
 from .compat import RequestOutput, RequestOutputKind, SamplingParams
@@ -114,7 +113,7 @@ def read_answer(output: RequestOutput, decode: Callable[[Sequence[int], tuple[in
         from ...grammars import AutomatonLimitError, GrammarError
 
         cause = failures.recall(answer["error"])
-        if isinstance(cause, (TamisError, PredicateError, GrammarError, AutomatonLimitError)):
+        if isinstance(cause, (TamisError, GrammarError, AutomatonLimitError)):
             raise cause
         raise GenerationError(failures.message(answer["error"])) from cause
     eos = tuple(answer["eos"])

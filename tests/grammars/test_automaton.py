@@ -272,6 +272,24 @@ def test_memory_is_bounded() -> None:
     assert automaton.accepts(b"xxx")  # what is known stays usable
 
 
+def test_hostile_rules_end_in_time() -> None:
+    """A ring of left-recursive rules, and rules that double inside an intersection."""
+    b = GrammarBuilder()
+    ring = [b.rule(f"r{i}") for i in range(2000)]
+    for i, rule in enumerate(ring[:-1]):
+        b.define(rule, b.seq([ring[i + 1], b.literal(b"a")]))
+    b.define(ring[-1], b.alt([b.literal(b"b"), b.seq([ring[0], b.literal(b"c")])]))
+    assert b.compile(ring[0]).accepts(b"b" + b"a" * 1999 + b"c" + b"a" * 1999)
+
+    b = GrammarBuilder()
+    doubling = [b.rule(f"r{i}") for i in range(40)]
+    for i, rule in enumerate(doubling[:-1]):
+        b.define(rule, b.seq([doubling[i + 1], doubling[i + 1]]))
+    b.define(doubling[-1], b.literal(b"b"))
+    with pytest.raises(CompileError, match="too far"):
+        b.compile(b.intersect([doubling[0], b.complement(b.literal(b"x"))]))
+
+
 def test_bad_use_is_refused() -> None:
     b = GrammarBuilder()
     s = b.rule("s")
@@ -294,5 +312,9 @@ def test_bad_use_is_refused() -> None:
         bound.check(np.array([10**6]), np.zeros((1, 1), dtype=np.int32))
     with pytest.raises(IndexError, match="vocabulary"):
         bound.check(np.array([bound.start]), np.full((1, 1), 99, dtype=np.int32))
+    with pytest.raises(TypeError, match="incompatible"):
+        bound.advance(np.zeros(1), np.array([1.5]))
     with pytest.raises(ValueError, match="stop token"):
         Vocabulary([b"a"], [5])
+    with pytest.raises(TypeError, match="token 1"):
+        Vocabulary([b"a", "b"], [0])  # type: ignore[list-item]

@@ -147,36 +147,52 @@ def test_vllm_settings_that_would_vanish_or_bend_the_target(settings: dict[str, 
         (3, "must be a dict"),
         ({"particle": 3}, "unknown entries.*particle;"),
         ({"constraint": {"kind": "magic"}}, "kind is one of"),
-        ({"constraint": {"kind": "registered", "id": "x", "process": 1}}, "'id' of type str"),
+        ({"constraint": {"kind": "registered", "id": 7, "process": 1}}, "'id' of type str"),
         ({"constraint": {"kind": "anything", "pickle": b""}}, "no entry 'pickle'"),
         ({"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": "(a"}}}, "closing"),
         ({"eos": []}, "eos"),
         ({"eos": [-1]}, "eos"),
         ({"eos": 5}, "eos must be a list"),
         ({"temperature": NAN}, "temperature"),
-        ({"temperature": 10**400}, "temperature"),
-        ({"ess_threshold": 10**5000}, "ess_threshold"),
-        ({"seed": 10**30}, "seed must fit"),
         ({"top_k": 1 << 63}, "top_k must fit"),
         ({"particles": True}, "particles must be an integer"),
         ({"resampling": ["systematic"]}, "resampling"),
         ({"estimator": {}}, "unhashable"),
         ({"constraint": {"kind": "registered", "id": "x", "process": os.getpid()}}, "not registered"),
-        ({"constraint": {"kind": "grammar", "spec": {"kind": ["regex"], "source": "a"}}}, "malformed"),
+        ({"constraint": {"kind": "grammar", "spec": {"kind": ["regex"], "source": "a"}}}, "malformed|unknown kind"),
         ({"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": 3}}}, "not int"),
-        ({"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": "a", "options": 5}}}, "malformed"),
+        (
+            {"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": "a", "options": 5}}},
+            "malformed|dictionary",
+        ),
         (
             {"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": "a", "options": {"x": 1}}}},
-            "malformed",
+            "malformed|unknown option",
         ),
         ({"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": b"a"}}}, "not made of JSON"),
         ({"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": "[^\\s\\S]"}}}, "no string|nothing"),
     ],
-    ids=lambda value: "huge" if 10**5000 in getattr(value, "values", tuple)() else repr(value)[:60],
+    ids=lambda value: repr(value)[:60],
 )
 def test_malformed_requests(wire: Any, said: str) -> None:
     with pytest.raises(VLLMValidationError, match=said):
         AwrsProcessor.validate_params(SamplingParams(temperature=0, extra_args={"tamis": wire}))
+
+
+@pytest.mark.parametrize(
+    ("wire", "said"),
+    [
+        ({"temperature": 10**400}, "temperature"),
+        ({"ess_threshold": 10**5000}, "ess_threshold"),
+        ({"seed": 10**30}, "seed must fit"),
+        ({"particles": -(10**5000)}, "particles must be at least 1"),
+    ],
+    ids=["temperature", "ess_threshold", "seed", "particles"],
+)
+def test_numbers_out_of_all_proportion(wire: Any, said: str) -> None:
+    """vLLM's own parameters refuse these already; whoever calls from inside gets a typed error as well."""
+    with pytest.raises(InputError, match=said):
+        GroupOptions.from_wire(wire)
 
 
 def test_the_scheduler_s_own_entry_cannot_be_forged() -> None:
