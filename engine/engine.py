@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack, overload
 
-from .errors import InputError, TamisError
+from .errors import InputError, TamisError, shown
 from .models import DEFAULT_MODEL, resolve_model
 from .progress import Progress, postponed_interrupt, reporting
 from .prompts import Prompt, encode
@@ -72,19 +72,20 @@ class Engine:
 
         Raises:
             ModelNotFoundError: neither a known id nor a model folder.
-            InputError: an option that tamis sets itself.
+            InputError: an option that tamis sets itself, that vLLM does not know, or whose value it refuses.
             UnsupportedVllmError: vLLM is missing, or of a release that tamis does not know.
         """
         require_vllm()
+        from .vllm.options import eos_ids
+
+        ends = None if eos is None else eos_ids(eos)
         folder = resolve_model(model)
         self.model_path: Path = folder
         with vllm_environment(quiet=quiet):
             options = _merge(engine_options(verify=verify), {"use_tqdm_on_load": not quiet, **vllm_options})
-            from vllm import LLM
-
             from .vllm import compat
 
-            self._llm: Any = LLM(model=str(folder), **options)
+            self._llm: Any = compat.load(str(folder), options)
         self._compat = compat
         self._engine: Any = self._llm.llm_engine
         core = compat.InProcessCore(self._engine.engine_core)
@@ -96,7 +97,7 @@ class Engine:
         self._owner: int | None = None
         self._closed = False
         self._failure: BaseException | None = None
-        self.eos: tuple[int, ...] = self._default_eos() if eos is None else tuple(eos)
+        self.eos: tuple[int, ...] = self._default_eos() if ends is None else ends
 
     # What the engine is ----------------------------------------------------------------------------------------------
 
@@ -329,13 +330,13 @@ class Engine:
         return vocabulary_of(self.tokenizer, eos, self.vocabulary_size)
 
     def _eos(self, eos: Sequence[int] | None) -> tuple[int, ...]:
-        if eos is not None and (isinstance(eos, (str, bytes)) or not isinstance(eos, Sequence)):
-            raise InputError(f"eos must be a list of token ids, got {eos!r:.80}")
-        ends = self.eos if eos is None else tuple(eos)
+        from .vllm.options import eos_ids
+
+        ends = self.eos if eos is None else eos_ids(eos)
         if not ends:
             raise InputError("no EOS token is known for this model; pass eos=[token id, ...]")
         for token in ends:
-            if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < self.vocabulary_size:
+            if not 0 <= token < self.vocabulary_size:
                 raise InputError(f"eos holds {token!r}, which is no token id of the model's {self.vocabulary_size}")
         return tuple(sorted(set(ends)))
 
@@ -389,9 +390,13 @@ def _merge(own: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(f"{name}={value!r} cannot be combined with particle weights; drop it")
         if name == "logits_processors":
             # Others come first, so that what they do to the row is part of the target.
-            merged[name] = [*value, *own[name]]
+            if value is not None and not isinstance(value, (list, tuple)):
+                raise InputError(f"{name} must be a list, got {shown(value)}")
+            merged[name] = [*(value or ()), *own[name]]
         elif name == "additional_config":
-            merged[name] = {**value, **own.get(name, {})}
+            if value is not None and not isinstance(value, Mapping):
+                raise InputError(f"{name} must be a dict, got {shown(value)}")
+            merged[name] = {**(value or {}), **own.get(name, {})}
         else:
             merged[name] = value
     return merged

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class TamisError(Exception):
     """Base of every error that tamis raises on its own account, grammar errors aside (those are `GrammarError`)."""
@@ -23,3 +25,14 @@ class UnsupportedVllmError(TamisError):
 
 class GenerationError(TamisError):
     """A request failed while it was running, for instance because its constraint raised; other requests went on."""
+
+
+def shown(value: Any) -> str:
+    """A value for an error message, in a few words whatever it is."""
+    # Python refuses to print integers of thousands of digits.
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        return f"{value!r:.80}"
+    except Exception:  # a repr is foreign code, or meets such an integer
+        return f"a {type(value).__name__}"

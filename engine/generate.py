@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from .engine import Engine
-from .models import DEFAULT_MODEL
+from .models import DEFAULT_MODEL, model_name
 from .prompts import Prompt
 from .result import Result
 
@@ -46,6 +46,7 @@ def generate(
 
 def default_engine(model: str = DEFAULT_MODEL) -> Engine:
     """The process-wide engine of `generate`, loaded on first use; at most one is kept."""
+    model = model_name(model)
     with _lock:
         if model not in _engines:
             close_default_engine()

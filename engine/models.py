@@ -17,8 +17,9 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from .errors import ModelNotFoundError
+from .errors import InputError, ModelNotFoundError, shown
 
 DEFAULT_MODEL = "smollm2-135m"
 
@@ -62,15 +63,20 @@ def resolve_model(model: str | os.PathLike[str]) -> Path:
 
     Raises:
         ModelNotFoundError: neither a known id nor a folder with a `config.json`.
+        InputError: neither a str nor a path.
     """
-    name = os.fspath(model)
+    name = model_name(model)
     packaged = _PACKAGED.get(name.lower())
     if packaged is not None:
         return _converted(name.lower(), packaged)
-    folder = Path(name).expanduser()
-    if folder.is_dir() and (folder / "config.json").is_file():
-        return folder.resolve()
-    if folder.is_dir():
+    try:
+        folder = Path(name).expanduser()
+        is_folder = folder.is_dir()
+        if is_folder and (folder / "config.json").is_file():
+            return folder.resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # too long for a path, no text, or of an unknown user
+        raise ModelNotFoundError(f"model {shown(name)} is no known id and cannot be a folder: {error!s:.80}") from None
+    if is_folder:
         raise ModelNotFoundError(
             f"model folder {name!r} holds no config.json; expected a folder in Hugging Face format"
         )
@@ -78,6 +84,18 @@ def resolve_model(model: str | os.PathLike[str]) -> Path:
         f"unknown model {name!r}: known ids are {', '.join(known_models())}, anything else must be the path of a model "
         f"folder in Hugging Face format"
     )
+
+
+def model_name(model: Any) -> str:
+    """The id or path of a model as a str.
+
+    Raises:
+        InputError: it is neither a str nor a path.
+    """
+    name = os.fspath(model) if isinstance(model, (str, os.PathLike)) else None
+    if not isinstance(name, str):
+        raise InputError(f"model must be a known id ({', '.join(known_models())}) or a folder, got {shown(model)}")
+    return name
 
 
 def is_prepared(model: str) -> bool:

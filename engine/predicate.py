@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .constraint import Both, BoundConstraint, Constraint, MaskCache, TokenVocabulary, mask_of
-from .errors import TamisError
+from .errors import TamisError, shown
 
 _ANSWER_CACHE = 65536
 _PREFIX_CACHE = 1024
@@ -18,7 +18,7 @@ _SHOWN = 120
 
 
 class PredicateError(TamisError, RuntimeError):
-    """A predicate raised; the message names it and the prefix, `__cause__` is what it raised."""
+    """A predicate raised or broke its contract; the message names it and the prefix, `__cause__` is what it raised."""
 
 
 @runtime_checkable
@@ -70,6 +70,11 @@ def predicate(
 def _is_incremental(check: object) -> bool:
     """Whether `check` is an incremental object or a class of such objects."""
     return callable(getattr(check, "advance", None)) and callable(getattr(check, "is_complete", None))
+
+
+def _truth(function: Callable[..., Any], *arguments: object) -> bool:
+    """The truth value of what a function returns."""
+    return bool(function(*arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,16 +175,27 @@ class BoundPredicate:
         """Called right before a state is made from `parent` by an allowed `piece`."""
 
     def _call(self, function: Callable[..., Any], state: int, piece: bytes, *arguments: object) -> Any:
-        """Call into the user's code; an exception becomes a PredicateError with the prefix of `state` and `piece`."""
+        """Call into the user's code; an exception becomes a PredicateError with the prefix of `state` and `piece`.
+
+        Even SystemExit does: one predicate may not tear down the engine that serves others. Ctrl-C goes through.
+        """
         try:
             return function(*arguments)
-        except Exception as error:
-            shown = (self._prefix(state) + piece).decode("utf-8", errors="backslashreplace")
-            if len(shown) > _SHOWN:
-                shown = f"...{shown[-_SHOWN:]}"
-            raise PredicateError(
-                f"predicate {self._source.name!r} raised {type(error).__name__}: {error} (for the prefix {shown!r})"
-            ) from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise self._failure(state, piece, f"raised {type(error).__name__}: {error}") from error
+
+    def _judge(self, function: Callable[..., Any], state: int, piece: bytes, *arguments: object) -> bool:
+        """`_call` for a yes or no; the answer's own `__bool__` is the user's code, too."""
+        return bool(self._call(_truth, state, piece, function, *arguments))
+
+    def _failure(self, state: int, piece: bytes, what: str) -> PredicateError:
+        """The error that says what the predicate did, for the prefix of `state` and `piece`."""
+        prefix = (self._prefix(state) + piece).decode("utf-8", errors="backslashreplace")
+        if len(prefix) > _SHOWN:
+            prefix = f"...{prefix[-_SHOWN:]}"
+        return PredicateError(f"predicate {self._source.name!r} {what} (for the prefix {prefix!r})")
 
     def _answer(self, state: int, token: int) -> bool:
         """Whether `token` may come next, from the cache if it was asked lately."""
@@ -260,7 +276,7 @@ class _BoundFunction(BoundPredicate):
         """Remember the prefixes of the latest states."""
         super().__init__(source, vocabulary)
         self._check = source.check
-        self._judge = source.check if source.complete is None else source.complete
+        self._accept = source.check if source.complete is None else source.complete
         self._recent: OrderedDict[int, bytes] = OrderedDict()
 
     def _prefix(self, state: int) -> bytes:
@@ -277,25 +293,25 @@ class _BoundFunction(BoundPredicate):
         """Ask the function about the longer prefix, unless no whole character was added."""
         prefix = self._prefix(state) + piece
         if self._source.on == "bytes":
-            return bool(self._call(self._check, state, piece, prefix))  # type: ignore[arg-type]
+            return self._judge(self._check, state, piece, prefix)  # type: ignore[arg-type]
         try:
             text, used = codecs.utf_8_decode(prefix, "strict", False)
         except UnicodeDecodeError:
             return False
         if used <= len(prefix) - len(piece):
             return True
-        return bool(self._call(self._check, state, piece, text))  # type: ignore[arg-type]
+        return self._judge(self._check, state, piece, text)  # type: ignore[arg-type]
 
     def _complete(self, state: int) -> bool:
         """Ask the function about the whole string; a string within a character is never complete."""
         prefix = self._prefix(state)
         if self._source.on == "bytes":
-            return bool(self._call(self._judge, state, b"", prefix))  # type: ignore[arg-type]
+            return self._judge(self._accept, state, b"", prefix)  # type: ignore[arg-type]
         try:
             text = prefix.decode("utf-8")
         except UnicodeDecodeError:
             return False
-        return bool(self._call(self._judge, state, b"", text))  # type: ignore[arg-type]
+        return self._judge(self._accept, state, b"", text)  # type: ignore[arg-type]
 
 
 class _BoundIncremental(BoundPredicate):
@@ -309,7 +325,13 @@ class _BoundIncremental(BoundPredicate):
 
     def _step(self, state: int, piece: bytes) -> Any:
         """The object after `piece`, or None."""
-        return self._call(self._objects[state].advance, state, piece, piece)
+        after = self._call(self._objects[state].advance, state, piece, piece)
+        if after is not None and (isinstance(after, type) or not self._call(_is_incremental, state, piece, after)):
+            what = (
+                f"advance returned {shown(after)}, which is neither None nor an object with advance() and is_complete()"
+            )
+            raise self._failure(state, piece, f"broke its contract: {what}")
+        return after
 
     def _allows(self, state: int, piece: bytes) -> bool:
         """Ask the object."""
@@ -317,8 +339,15 @@ class _BoundIncremental(BoundPredicate):
 
     def _enter(self, parent: int, piece: bytes) -> None:
         """Keep the object of a state that is really entered; those of tests are dropped."""
-        self._objects.append(self._step(parent, piece))
+        after = self._step(parent, piece)
+        if after is None:
+            raise self._failure(
+                parent,
+                piece,
+                "broke its contract: advance answered differently for the same prefix; it must be immutable",
+            )
+        self._objects.append(after)
 
     def _complete(self, state: int) -> bool:
         """Ask the object."""
-        return bool(self._call(self._objects[state].is_complete, state, b""))
+        return self._judge(self._objects[state].is_complete, state, b"")

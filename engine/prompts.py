@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, shown
 
 Message = dict[str, str]
 Prompt = str | list[int] | list[Message]
 
+_MESSAGE_KEYS = ("role", "content")
 _FORMS = "a str, a list of token ids, or a list of {'role', 'content'} messages"
 
 
@@ -22,17 +23,22 @@ def as_batch(prompts: Any) -> tuple[bool, list[Any]]:
     single, batch = _split(prompts)
     for position, prompt in enumerate(batch):
         if not (isinstance(prompt, str) or _is_tokens(prompt) or _is_chat(prompt)):
-            raise InputError(f"prompt {position} must be {_FORMS}; got {prompt!r:.80}")
+            raise InputError(f"prompt {position} must be {_FORMS}; got {shown(prompt)}")
         if not prompt:
             raise InputError(f"prompt {position} is empty; it needs at least one token")
+        if isinstance(prompt, str):
+            _check_text(prompt, f"prompt {position}")
+        elif _is_chat(prompt):
+            for number, message in enumerate(prompt):
+                _check_message(message, f"message {number} of prompt {position}")
     return single, batch
 
 
 def _split(prompts: Any) -> tuple[bool, list[Any]]:
     if isinstance(prompts, str):
         return True, [prompts]
-    if not isinstance(prompts, Sequence):
-        raise InputError(f"a prompt must be {_FORMS}, or prompts a list of these; got {prompts!r:.80}")
+    if not isinstance(prompts, (list, tuple)):
+        raise InputError(f"a prompt must be {_FORMS}, or prompts a list of these; got {shown(prompts)}")
     if not prompts:
         raise InputError("the prompt is empty; it needs at least one token")
     if _is_tokens(prompts) or _is_chat(prompts):
@@ -65,7 +71,9 @@ def encode(prompt: Any, position: int, tokenizer: Any, vocabulary_size: int, con
         raise InputError(f"{where} is empty; it needs at least one token")
     for token in ids:
         if not 0 <= token < vocabulary_size:
-            raise InputError(f"{where} holds token id {token}, outside the model's vocabulary of {vocabulary_size}")
+            raise InputError(
+                f"{where} holds token id {shown(token)}, outside the model's vocabulary of {vocabulary_size}"
+            )
     if len(ids) >= context:
         raise InputError(
             f"{where} has {len(ids)} tokens, which leaves no room in the model's context of {context}; shorten it, or "
@@ -92,17 +100,33 @@ def _needed(tokenizer: Any, where: str) -> Any:
 
 
 def _is_tokens(prompt: Any) -> bool:
-    return (
-        isinstance(prompt, Sequence)
-        and not isinstance(prompt, (str, bytes))
-        and all(isinstance(item, int) and not isinstance(item, bool) for item in prompt)
+    return isinstance(prompt, (list, tuple)) and all(
+        isinstance(item, int) and not isinstance(item, bool) for item in prompt
     )
 
 
 def _is_chat(prompt: Any) -> bool:
-    return (
-        isinstance(prompt, Sequence)
-        and not isinstance(prompt, str)
-        and bool(prompt)
-        and all(isinstance(item, Mapping) and "role" in item and "content" in item for item in prompt)
-    )
+    return isinstance(prompt, (list, tuple)) and bool(prompt) and all(isinstance(item, Mapping) for item in prompt)
+
+
+def _check_message(message: Mapping[Any, Any], where: str) -> None:
+    """Raise InputError unless a message has a role and a content, both text, and nothing else."""
+    for key in message:
+        if key not in _MESSAGE_KEYS:
+            raise InputError(f"{where} has an entry {shown(key)}; a message has 'role' and 'content' only")
+    for key in _MESSAGE_KEYS:
+        if key not in message:
+            raise InputError(f"{where} has no {key!r}")
+        if not isinstance(message[key], str):
+            raise InputError(f"{key!r} of {where} must be a str, got {shown(message[key])}")
+        _check_text(message[key], f"{key!r} of {where}")
+
+
+def _check_text(text: str, where: str) -> None:
+    """Raise InputError if a str holds half of a surrogate pair: that is no text, and no tokenizer takes it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{where} is no Unicode text: a lone surrogate {text[error.start]!r} at character {error.start}"
+        ) from None

@@ -20,7 +20,10 @@ def choice(texts: Iterable[str]) -> Grammar:
         raise GrammarError(
             "choice takes a list of strings, not one string", text=repr(texts), hint='Write choice(["yes", "no"]).'
         )
-    options = list(texts)
+    try:
+        options = list(texts)
+    except TypeError:
+        raise GrammarError(f"choice takes a list of strings, not {type(texts).__name__}", text=repr(texts)) from None
     _check(options)
     return Grammar("choice", json.dumps(options, ensure_ascii=False))
 
@@ -29,6 +32,8 @@ def lower(builder: Builder, source: str) -> int:
     """The node of a JSON array of strings. Raises GrammarError."""
     try:
         options = json.loads(source)
+    except RecursionError:
+        raise GrammarError("choice: not an array of strings: it is nested too deeply", text=source) from None
     except ValueError as error:
         raise GrammarError(f"choice: not a JSON array: {error}", text=source) from None
     if not isinstance(options, list):

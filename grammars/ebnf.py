@@ -34,12 +34,12 @@ from .notation import (
     Expression,
     Pattern,
     Reference,
-    Repeat,
     Rules,
     Scanner,
     Text,
     alternatives,
     characters,
+    repeated,
     sequence,
 )
 from .regex import parse, refuse_assertions
@@ -151,6 +151,8 @@ class _Parser:
     def _sequence(self, depth: int) -> Expression:
         items: list[Expression] = []
         while (item := self._repeated(depth)) is not None:
+            taken: list[Expression] = []
+            first = self.scanner.at
             while self.scanner.peek() == "-":
                 sign = self.scanner.at
                 self.scanner.take()
@@ -158,8 +160,8 @@ class _Parser:
                 right = self._repeated(depth)
                 if right is None:
                     raise self.scanner.error("expected something to take away after '-'", sign)
-                item = Difference(item, right, sign)
-            items.append(item)
+                taken.append(right)
+            items.append(Difference(item, alternatives(taken), first) if taken else item)
         return sequence(items)
 
     def _repeated(self, depth: int) -> Expression | None:
@@ -175,7 +177,7 @@ class _Parser:
             least, most = {"*": (0, -1), "+": (1, -1), "?": (0, 1), "{": (0, 0)}[sign := scanner.take()]
             if sign == "{":
                 least, most = scanner.bounds(start)
-            item = Repeat(item, least, most)
+            item = repeated(item, least, most)
             self._space()
         return item
 

@@ -34,16 +34,20 @@ class GrammarError(ValueError):
             place.append(f"line {self.line}" + (f", column {self.column}" if self.column is not None else ""))
         if self.pointer is not None:
             place.append(f"at {self.pointer or '#'}")
-        parts = [": ".join([", ".join(place), self.message]) if place else self.message]
+        message = _shortened(self.message, 500)
+        parts = [": ".join([", ".join(place), message]) if place else message]
         if self.text is not None:
-            shown = self.text if len(self.text) <= 200 else self.text[:200] + "..."
-            parts.append(f"in: {shown}")
+            parts.append(f"in: {_shortened(self.text, 200)}")
         if self.hint is not None:
-            parts.append(self.hint)
+            parts.append(_shortened(self.hint, 500))
         return "\n  ".join(parts)
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (self.message, self.line, self.column, self.pointer, self.text, self.hint)
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else text[:length] + "..."
 
 
 def _rebuild(

@@ -23,12 +23,12 @@ from .notation import (
     Characters,
     Expression,
     Reference,
-    Repeat,
     Rules,
     Scanner,
     Text,
     alternatives,
     characters,
+    repeated,
     sequence,
 )
 
@@ -101,7 +101,7 @@ class _Parser:
                     least, most = scanner.bounds(start, " \t\r\n" if depth else " \t")
                 if not items:
                     raise scanner.error("there is nothing to repeat here", start)
-                items.append(Repeat(items.pop(), least, most))
+                items.append(repeated(items.pop(), least, most))
             else:
                 item = self._item(start, depth)
                 if item is None:

@@ -43,6 +43,7 @@ class Grammar:
             raise GrammarError(f"unknown kind of grammar {kind!r}", hint=f"known kinds: {', '.join(FRONT_ENDS)}")
         if not isinstance(source, str):
             raise GrammarError(f"the source of a grammar is a str, not {type(source).__name__}")
+        _refuse_surrogates(source)
         self._kind = kind
         self._source = source
         lower = import_module(FRONT_ENDS[kind], __package__).lower
@@ -52,6 +53,8 @@ class Grammar:
             node = lower(builder, source, **self.options)
         except CompileError as error:
             raise GrammarError(str(error), text=source) from None
+        except RecursionError:
+            raise GrammarError("the grammar is nested too deeply", text=source) from None
         self._lowered = (builder, node)
 
     @property
@@ -130,6 +133,20 @@ class Grammar:
                 text=self._source,
                 hint="smaller bounds of repetitions and fewer alternatives make it smaller",
             ) from None
+
+
+def _refuse_surrogates(source: str) -> None:
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:
+        at = error.start
+        begin = source.rfind("\n", 0, at) + 1
+        raise GrammarError(
+            "the source has a lone surrogate, which no UTF-8 text contains",
+            line=source.count("\n", 0, at) + 1,
+            column=at - begin + 1,
+            text=ascii(source[begin:].partition("\n")[0][:200]),
+        ) from None
 
 
 def _checked(kind: str, lower: Callable[..., int], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -159,6 +159,16 @@ def alternatives(items: list[Expression]) -> Expression:
     return items[0] if len(items) == 1 else Alternatives(tuple(items))
 
 
+def repeated(item: Expression, least: int, most: int) -> Expression:
+    """`item` so many times; (x*)+ and the like become one repetition, as deep as x is."""
+    if (least, most) == (1, 1):
+        return item
+    simple = ((0, -1), (1, -1), (0, 1))
+    if isinstance(item, Repeat) and (item.least, item.most) in simple and (least, most) in simple:
+        return Repeat(item.item, item.least * least, -1 if -1 in (item.most, most) else 1)
+    return Repeat(item, least, most)
+
+
 def characters(ranges: list[tuple[int, int]], negated: bool) -> Characters:
     members = normalise(ranges)
     return Characters(negate(members) if negated else members)
@@ -174,6 +184,10 @@ class Rules:
     def add(self, name: str, body: Expression, at: int) -> None:
         if name in self.bodies:
             raise self.scanner.error(f"the rule {name!r} is defined twice", at, "Join the definitions with '|'.")
+        if _is_deep(body):
+            raise self.scanner.error(
+                f"the rule {name!r} is nested too deeply", at, "Give the inner parts rules of their own."
+            )
         self.bodies[name] = body
 
     def lower(self, builder: Builder, start: str) -> int:
@@ -225,19 +239,33 @@ def _lower(builder: Builder, expression: Expression, nodes: dict[str, int]) -> i
             return builder.intersect([_lower(builder, left, nodes), builder.complement(_lower(builder, right, nodes))])
 
 
+def _is_deep(expression: Expression) -> bool:
+    """Whether it is higher than the three levels that each of MAX_NESTING groups may have."""
+    level = [expression]
+    for _ in range(3 * MAX_NESTING + 3):
+        level = [part for item in level for part in _children(item)]
+        if not level:
+            return False
+    return True
+
+
+def _children(expression: Expression) -> tuple[Expression, ...]:
+    match expression:
+        case Sequence(items) | Alternatives(items):
+            return items
+        case Repeat(item):
+            return (item,)
+        case Difference(left, right):
+            return (left, right)
+        case _:
+            return ()
+
+
 def _parts(expression: Expression) -> list[Expression]:
     """The expression and all its subexpressions."""
     found, index = [expression], 0
     while index < len(found):
-        match found[index]:
-            case Sequence(items) | Alternatives(items):
-                found.extend(items)
-            case Repeat(item):
-                found.append(item)
-            case Difference(left, right):
-                found.extend((left, right))
-            case _:
-                pass
+        found.extend(_children(found[index]))
         index += 1
     return found
 

@@ -49,7 +49,7 @@ def generate(
 ) -> None:
     """Print weighted samples of the model's distribution, restricted to what the grammar accepts."""
     constraint = _constraint(schema, regex, grammar, choice)
-    text = sys.stdin.read() if prompt == "-" else prompt
+    text = _standard_input() if prompt == "-" else prompt
     question = [{"role": "user", "content": text}] if chat and text else text
     options: dict[str, Any] = {
         "particles": particles,
@@ -96,7 +96,7 @@ def _constraint(
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} contradict each other; give one of them")
     if schema is not None:
-        return grammars.json_schema(schema if schema.lstrip().startswith("{") else _read(Path(schema), "--schema"))
+        return grammars.json_schema(_schema(schema))
     if regex is not None:
         return grammars.regex(regex)
     if grammar is not None:
@@ -105,6 +105,26 @@ def _constraint(
             raise InputError(f"--grammar {grammar}: the suffix says the notation; use {', '.join(_GRAMMAR_FILES)}")
         return front_end(_read(grammar, "--grammar"))
     return grammars.choice(choice) if choice else None
+
+
+def _schema(given: str) -> str:
+    """The text of a schema: what was given if it is JSON or begins like a schema, or else the file of that name."""
+    if not given.strip():
+        raise InputError("--schema is empty; give a JSON Schema, or a file that holds one")
+    if given.lstrip().startswith("{"):
+        return given
+    try:
+        json.loads(given)
+    except (ValueError, RecursionError):
+        return _read(Path(given), "--schema")
+    return given
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise InputError(f"the prompt on standard input is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
 def _read(path: Path, option: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..prompts import as_batch
 from .constraints import check_compiles, describe, release
 from .options import GroupOptions, check_max_tokens, make_options
@@ -37,7 +37,7 @@ def prepared(
     """
     check_max_tokens(max_tokens)
     if not isinstance(progress, bool) and not callable(progress):
-        raise InputError(f"progress must be a bool or a function of a Progress, got {progress!r:.80}")
+        raise InputError(f"progress must be a bool or a function of a Progress, got {shown(progress)}")
     single, batch = as_batch(prompts)
     described: dict[int, dict[str, Any]] = {}
     try:

@@ -8,16 +8,21 @@ rather than tried: a scheduler that half fits would return wrong weights without
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import gc
+import inspect
 from typing import Any, ClassVar
 
-from ..errors import UnsupportedVllmError
+from ..errors import InputError, UnsupportedVllmError
 from .environment import PROCESSOR, SCHEDULER, WORKER, require_vllm
 
 require_vllm()
 
-from vllm import SamplingParams
+from pydantic import ValidationError
+from vllm import LLM, SamplingParams
 from vllm.config import VllmConfig
+from vllm.engine.arg_utils import EngineArgs
 from vllm.exceptions import VLLMValidationError
 from vllm.inputs.engine import tokens_input
 from vllm.outputs import RequestOutput
@@ -63,8 +68,28 @@ __all__ = [
     "check_configuration",
     "create_request_queue",
     "current_platform",
+    "load",
     "tokens_input",
 ]
+
+
+def load(model: str, options: dict[str, Any]) -> LLM:
+    """`vllm.LLM`, with options that it cannot use refused by name.
+
+    Raises:
+        InputError: an option that vLLM does not know, or a value that its configuration refuses.
+    """
+    known = {field.name for field in dataclasses.fields(EngineArgs)} | set(inspect.signature(LLM).parameters)
+    for name in options:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise InputError(f"vLLM has no option {name!r}{hint}")
+    try:
+        return LLM(model=model, **options)
+    except ValidationError as error:
+        said = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}".removeprefix(": ") for item in error.errors())
+        raise InputError(f"vLLM refuses these options: {'; '.join(said)}") from error
 
 
 def check_configuration(config: VllmConfig) -> None:

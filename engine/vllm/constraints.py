@@ -161,11 +161,13 @@ def describe(constraint: Any) -> dict[str, Any]:
     """
     if constraint is None:
         return {"kind": "anything"}
+    if isinstance(constraint, type):
+        raise InputError(f"a grammar must be an object, got the class {constraint.__name__}; make one of it")
     if hasattr(constraint, "to_spec"):
         return {"kind": "grammar", "spec": constraint.to_spec()}
-    if callable(getattr(constraint, "bind", None)) and not isinstance(constraint, type):
+    if callable(getattr(constraint, "bind", None)):
         return REGISTRY.add(constraint)
-    if hasattr(constraint, "check") and not isinstance(constraint, type):
+    if hasattr(constraint, "check"):
         raise InputError(
             f"a {type(constraint).__name__} is bound to a vocabulary already, whose EOS ids need not be the request's; "
             f"pass the grammar or predicate itself, an object with bind(vocabulary)"

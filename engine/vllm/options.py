@@ -12,13 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import InputError
-from ..estimators import Estimator
+from ..errors import InputError, shown
+from ..estimators import NAMES, Estimator
 from ..resampling import SCHEMES
 from ..target import Target
 
 GROUP_KEY = "tamis"
 PARTICLE_KEY = "tamis_particle"
+
+# Most of what counts tokens: more than any vocabulary has, and sums of a few of them stay far from 64 bits.
+_MOST_TOKENS = (1 << 31) - 1
 
 # Largest unsigned integer that MessagePack carries.
 _WORD = (1 << 64) - 1
@@ -63,7 +66,7 @@ class GroupOptions:
         _integer("request", self.request, least=0, most=_WORD)
         threshold = self.ess_threshold
         if not isinstance(threshold, (int, float)) or isinstance(threshold, bool) or not 0 <= threshold <= 1:
-            raise InputError(f"ess_threshold must be a number in [0, 1], got {_shown(threshold)}")
+            raise InputError(f"ess_threshold must be a number in [0, 1], got {shown(threshold)}")
         if not isinstance(self.resampling, str) or self.resampling not in SCHEMES:
             raise InputError(f"unknown resampling scheme {self.resampling!r}; known are {', '.join(SCHEMES)}")
         if self.eos is not None:
@@ -136,21 +139,32 @@ def make_options(
     """
     for name, value in (("temperature", temperature), ("top_p", top_p), ("min_p", min_p)):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(_float(name, value)):
-            raise InputError(f"{name} must be a number, got {value!r}")
+            raise InputError(f"{name} must be a number, got {shown(value)}")
+    _integer("top_k", top_k, least=0, most=_MOST_TOKENS)
+    if tail_checks is not None:
+        _integer("tail_checks", tail_checks, least=1, most=_MOST_TOKENS)
+    if not isinstance(estimator, str):
+        raise InputError(f"estimator must be one of {', '.join(NAMES)}, got {shown(estimator)}")
     try:
         target = Target(float(temperature), float(top_p), top_k, float(min_p))
-        _integer("top_k", top_k)
-        if tail_checks is not None:
-            _integer("tail_checks", tail_checks)
         weighing = Estimator(estimator) if tail_checks is None else Estimator(estimator, tail_checks)
-    except InputError:
-        raise
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise InputError(str(error)) from error
-    if eos is not None and (isinstance(eos, (str, bytes)) or not isinstance(eos, Sequence)):
-        raise InputError(f"eos must be a list of token ids, got {eos!r:.80}")
-    ends = None if eos is None else tuple(eos)
+    ends = None if eos is None else eos_ids(eos)
     return GroupOptions(constraint, particles, seed, request, target, weighing, ess_threshold, resampling, ends)
+
+
+def eos_ids(eos: Any) -> tuple[int, ...]:
+    """The token ids of an argument `eos`.
+
+    Raises:
+        InputError: it is no list of integers that could be token ids.
+    """
+    if not isinstance(eos, (list, tuple)):
+        raise InputError(f"eos must be a list of token ids, got {shown(eos)}")
+    for token in eos:
+        _integer("eos", token, least=0)
+    return tuple(eos)
 
 
 def check_max_tokens(max_tokens: Any) -> None:
@@ -162,22 +176,16 @@ def _float(name: str, value: float) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise InputError(f"{name} must be a number of ordinary size, got {_shown(value)}") from None
+        raise InputError(f"{name} must be a number of ordinary size, got {shown(value)}") from None
 
 
 def _integer(name: str, value: Any, least: int | None = None, most: int = (1 << 63) - 1) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InputError(f"{name} must be an integer, got {value!r}")
+        raise InputError(f"{name} must be an integer, got {shown(value)}")
     if least is not None and value < least:
-        raise InputError(f"{name} must be at least {least}, got {_shown(value)}")
+        raise InputError(f"{name} must be at least {least}, got {shown(value)}")
     if not -(1 << 63) <= value <= most:
-        raise InputError(f"{name} must fit into 64 bits, got {_shown(value)}")
-
-
-def _shown(value: Any) -> str:
-    # Python refuses to print integers of thousands of digits.
-    huge = isinstance(value, int) and value.bit_length() > 128
-    return f"an integer of {value.bit_length()} bits" if huge else repr(value)
+        raise InputError(f"{name} must fit into {32 if most == _MOST_TOKENS else 64} bits, got {shown(value)}")
 
 
 def _constraint(constraint: Any) -> None:

@@ -18,19 +18,23 @@ draft than `$schema` declares is refused.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal
 
 from .._core import AutomatonLimitError
 from ..builder import Builder
 from ..errors import GrammarError
 from ..grammar import Grammar
-from .document import Document
+from .document import Document, escaped
 from .lower import Lowering
 from .normalise import Normaliser
 from .patterns import Patterns
 
 __all__ = ["json_schema", "lower"]
+
+_MAX_EXPONENT: Final = 1000
 
 
 def json_schema(
@@ -88,6 +92,8 @@ def lower(
         if value not in allowed:
             raise GrammarError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
     schema = _parsed(source)
+    if not isinstance(schema, (dict, bool)):
+        raise GrammarError("a schema is an object, true or false", pointer="", text=source)
     documents = _parsed(resources) if resources else None
     if documents is not None and not isinstance(documents, dict):
         raise GrammarError("resources must be a JSON object of documents by URI", text=resources)
@@ -116,11 +122,76 @@ def _canonical(value: Any, what: str) -> str:
     if what == "schema" and not isinstance(value, (dict, bool)):
         raise GrammarError("a schema is an object, true or false", text=repr(value))
     try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+        _refuse_other_keys(value, what)
+        return _written(value)
     except RecursionError:
         raise GrammarError(f"the {what} is nested too deeply") from None
+    except GrammarError:
+        raise
     except (TypeError, ValueError) as error:
         raise GrammarError(f"the {what} cannot be written as JSON: {error}") from None
+
+
+def _refuse_other_keys(value: Any, what: str) -> None:
+    """Python's json would turn None into "null" and 1 into "1"."""
+    pending, seen = [(value, "")], set()
+    while pending:
+        part, pointer = pending.pop()
+        if isinstance(part, (dict, list, tuple)):
+            if id(part) in seen:
+                continue
+            seen.add(id(part))
+        if isinstance(part, dict):
+            for key, item in part.items():
+                if not isinstance(key, str):
+                    raise GrammarError(f"a key of the {what} is not a string", pointer=pointer, text=repr(key))
+                pending.append((item, f"{pointer}/{escaped(key)}"))
+        elif isinstance(part, (list, tuple)):
+            pending.extend((item, f"{pointer}/{index}") for index, item in enumerate(part))
+
+
+class _HasDecimals(Exception):
+    pass
+
+
+def _written(value: Any) -> str:
+    def other(item: Any) -> Any:
+        if isinstance(item, Decimal) and item.is_finite():
+            raise _HasDecimals
+        raise TypeError(f"Object of type {type(item).__name__} is not JSON serializable")
+
+    try:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False, default=other)
+    except _HasDecimals:  # which json cannot write
+        if isinstance(value, dict):
+            return "{" + ",".join(f"{json.dumps(key)}:{_written(item)}" for key, item in value.items()) + "}"
+        if isinstance(value, (list, tuple)):
+            return "[" + ",".join(map(_written, value)) + "]"
+        return str(value)
+
+
+def _number(literal: str, text: str) -> float | int | Decimal:
+    """The number of a literal with a point or an exponent; a float only where that says the same."""
+    value = float(literal)
+    try:
+        number = Decimal(literal)
+    except InvalidOperation:
+        number = Decimal(0)
+        exponent = _MAX_EXPONENT + 1
+    else:
+        exponent = max(abs(number.adjusted()), abs(int(number.as_tuple().exponent))) if number else 0
+    if exponent > _MAX_EXPONENT:
+        found = re.search(rf"(?<![\w.+-]){re.escape(literal)}(?![\w.+-])", text)
+        at = found.start() if found else text.index(literal)
+        raise GrammarError(
+            f"numbers go from 1e-{_MAX_EXPONENT} to 1e{_MAX_EXPONENT}, with as many digits",
+            line=text.count("\n", 0, at) + 1,
+            column=at - text.rfind("\n", 0, at),
+            text=literal,
+        )
+    if number == Decimal(repr(value)):
+        return value
+    return int(number) if number == number.to_integral_value() else number
 
 
 def _parsed(text: str) -> Any:
@@ -136,12 +207,19 @@ def _parsed(text: str) -> Any:
         raise GrammarError(f"{name} is not JSON", text=name)
 
     try:
-        schema = json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
+        schema = json.loads(
+            text,
+            object_pairs_hook=unique,
+            parse_float=lambda literal: _number(literal, text),
+            parse_constant=no_constant,
+        )
     except RecursionError:
         raise GrammarError("the schema is nested too deeply") from None
     except json.JSONDecodeError as error:
         line = text.splitlines()[error.lineno - 1 : error.lineno] or [""]
         raise GrammarError(f"not JSON: {error.msg}", line=error.lineno, column=error.colno, text=line[0]) from None
+    except GrammarError:
+        raise
     except ValueError as error:  # an integer of thousands of digits
         raise GrammarError(f"not usable JSON: {error}") from None
     return schema

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from .arrays import ArrayShape
@@ -76,7 +77,7 @@ class Assertions:
                 null = True
             elif isinstance(value, bool):
                 booleans |= TRUE if value else FALSE
-            elif isinstance(value, (int, float)):
+            elif isinstance(value, (int, float, Decimal)):
                 number = exact(value)
                 numbers[NumberShape(low=number, high=number)] = None
             elif isinstance(value, str):

@@ -89,6 +89,10 @@ class Subschema:
             self.keywords = {"$ref": self.keywords["$ref"]}
         elif isinstance(value, dict):
             refuse_other_drafts(value, pointer, resource.dialect)
+            own = value.get(resource.dialect.id_keyword, "")
+            if not isinstance(own, str):
+                where = f"{pointer}/{resource.dialect.id_keyword}"
+                raise GrammarError(f"{resource.dialect.id_keyword} must be a string", pointer=where, text=repr(own))
         for word, item in self.keywords.items():
             check_keyword(word, item, pointer, resource.dialect)
 

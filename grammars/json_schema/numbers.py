@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -12,11 +13,11 @@ Number = int | Fraction
 ANY_SPELLING, INTEGER_SPELLING, FRACTION_SPELLING = 0, 1, 2
 
 
-def exact(value: float) -> Number:
+def exact(value: float | Decimal) -> Number:
     """The number that a JSON literal denotes: 0.1 is one tenth, not the nearest double."""
     if isinstance(value, int):
         return value
-    fraction = Fraction(repr(value))
+    fraction = Fraction(value if isinstance(value, Decimal) else repr(value))
     return fraction.numerator if fraction.denominator == 1 else fraction
 
 

@@ -176,6 +176,50 @@ def test_an_incremental_object_that_raises_is_named_with_its_prefix():
         bound.is_complete(state)
 
 
+def test_an_answer_without_a_truth_value_is_named_with_its_prefix():
+    bound = predicate(lambda text: np.zeros(2), name="vague").bind(VOCABULARY)
+    with pytest.raises(PredicateError, match=r"'vague' raised ValueError: The truth value.*prefix 'a'"):
+        at(bound, 0)
+
+
+def test_a_predicate_cannot_exit_but_can_be_interrupted():
+    def leave(text):
+        raise SystemExit if text == "a" else KeyboardInterrupt
+
+    bound = predicate(leave, name="leave").bind(VOCABULARY)
+    with pytest.raises(PredicateError, match=r"'leave' raised SystemExit.*prefix 'a'"):
+        at(bound, 0)
+    with pytest.raises(KeyboardInterrupt):
+        at(bound, 1)
+
+
+def test_what_advance_returns_is_checked():
+    class Broken(Depth):
+        def advance(self, data):
+            return 5 if data == b"a" else Depth
+
+    bound = predicate(Broken(), name="broken").bind(VOCABULARY)
+    for token, prefix in ((0, "a"), (1, "b")):
+        with pytest.raises(PredicateError, match=rf"'broken'.*advance returned.*neither None.*prefix '{prefix}'"):
+            at(bound, token)
+
+
+def test_an_object_that_changes_is_named_with_its_prefix():
+    class Mutable:
+        count = 0
+
+        def advance(self, data):
+            self.count += 1
+            return self if self.count < 2 else None
+
+        def is_complete(self):
+            return True
+
+    bound = predicate(Mutable(), name="mutable").bind(VOCABULARY)
+    with pytest.raises(PredicateError, match=r"'mutable'.*differently.*immutable.*prefix 'a'"):
+        at(bound, 0)
+
+
 def test_an_incremental_object_may_walk_its_own_constraint():
     """As a judge that samples does: states are made while another one is."""
     inside, walks = [], []

@@ -107,3 +107,11 @@ def test_an_empty_difference_does_not_compile() -> None:
 def test_grammars_are_values() -> None:
     grammar = ebnf(XML)
     assert pickle.loads(pickle.dumps(grammar)) == grammar
+
+
+def test_long_chains_of_signs_are_no_deep_nesting() -> None:
+    assert ebnf('root ::= "a"' + "*" * 2000).compile().accepts(b"aaa")
+    assert not ebnf("root ::= [a-z]*" + ' - "a"' * 3000).compile().accepts(b"a")
+    with pytest.raises(GrammarError) as caught:
+        ebnf('root ::= "a"' + "{2,3}" * 2000)
+    assert (caught.value.line, caught.value.column) == (1, 1)

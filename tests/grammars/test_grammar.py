@@ -67,3 +67,18 @@ def test_grammar_beyond_what_can_be_counted() -> None:
 def test_grammar_that_accepts_nothing() -> None:
     with pytest.raises(GrammarError, match="accepts no string"):
         regex("a\\bb").compile()
+
+
+@pytest.mark.parametrize("kind", ["regex", "ebnf", "gbnf", "lark", "choice", "json_schema"])
+def test_lone_surrogates_are_refused_with_their_place(kind: str) -> None:
+    with pytest.raises(GrammarError) as caught:
+        Grammar(kind, '\n"\ud800"')
+    assert (caught.value.line, caught.value.column) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"), [("choice", "[" * 100_000), ("json_schema", "5"), ("json_schema", "[]"), ("choice", "{}")]
+)
+def test_sources_of_the_wrong_form_are_refused(kind: str, source: str) -> None:
+    with pytest.raises(GrammarError):
+        Grammar.from_spec({"kind": kind, "source": source})

@@ -331,3 +331,12 @@ def test_bad_resources(resources: Any, message: str | None) -> None:
 def test_unknown_option_value(option: str) -> None:
     with pytest.raises(GrammarError, match=option):
         json_schema({}, **{option: "nonsense"})
+
+
+@pytest.mark.parametrize(
+    ("schema", "pointer"), [({"properties": {1: {}}}, "/properties"), ({None: 1}, ""), ({"$id": 5}, "/$id")]
+)
+def test_keys_and_ids_are_strings(schema: dict, pointer: str) -> None:
+    with pytest.raises(GrammarError) as caught:
+        json_schema(schema)
+    assert caught.value.pointer == pointer

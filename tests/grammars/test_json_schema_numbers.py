@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tamis.grammars import GrammarError
@@ -100,3 +101,25 @@ def test_multiples(step: float, bounds: dict[str, int], values: list[Fraction], 
         inside = bounds.get("minimum", value) <= value <= bounds.get("maximum", value)
         expected = inside and (value / exact).denominator == 1
         assert automaton.accepts(plain(value, zeros).encode()) is expected, (step, bounds, plain(value, zeros))
+
+
+@pytest.mark.parametrize(
+    ("schema", "accepted", "refused"),
+    [
+        ('{"type":"integer","minimum":100000000000000001.5}', "100000000000000002", "100000000000000001"),
+        ('{"const":0.1000000000000000000001}', "0.1000000000000000000001", "0.1"),
+        ('{"type":"number","minimum":1e-400}', "0.1", "0"),
+        ('{"const":1e400}', "1" + "0" * 400, "1"),
+        ('{"const":[1e-400]}', "[0." + "0" * 399 + "1]", "[0]"),
+    ],
+)
+def test_literals_that_no_double_holds_are_exact(schema: str, accepted: str, refused: str) -> None:
+    automaton = json_schema(schema).compile()
+    assert automaton.accepts(accepted.encode())
+    assert not automaton.accepts(refused.encode())
+
+
+def test_numbers_of_thousands_of_digits_are_refused_with_their_place() -> None:
+    with pytest.raises(GrammarError) as caught:
+        json_schema('{"const":\n 1e99999999999999999999}')
+    assert (caught.value.line, caught.value.column) == (2, 2)

@@ -164,3 +164,25 @@ def test_errors_have_a_place(source: str, message: str, line: int | None, column
 def test_a_grammar_without_texts_does_not_compile() -> None:
     with pytest.raises(GrammarError, match="accepts no string"):
         lark('start: "a" start').compile()
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("start: " + " ".join(f'("a{i}")?' for i in range(25)), 1),
+        ('start: ("a"|"b")~40', 1),
+        ('start: t{"a"}\nt{x}: x t{t{x}} | x', 2),
+        ('start: t{"a","b"}\nt{x,y}: t{t{x,y},t{x,y}} | x', 2),
+        ('start: A\nA: "a"~-1', 2),
+    ],
+)
+def test_what_lark_would_expand_without_end_is_refused(source: str, line: int) -> None:
+    with pytest.raises(GrammarError) as caught:
+        lark(source)
+    assert caught.value.line == line
+
+
+def test_templates_may_use_themselves() -> None:
+    automaton = lark('start: t{"a"} t{B}\nt{x}: x t{x} | x\nB: "b"').compile()
+    assert automaton.accepts(b"aabb")
+    assert not automaton.accepts(b"a")

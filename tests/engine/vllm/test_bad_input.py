@@ -53,6 +53,28 @@ NAN = float("nan")
         (PROMPT, {"eos": 5}, "eos must be a list"),
         (PROMPT, {"progress": 3}, "progress"),
         ([b"abc"], {}, "prompt 0 must be"),
+        (b"abc", {}, "a prompt must be"),
+        (bytearray(b"abc"), {}, "a prompt must be"),
+        (memoryview(b"abc"), {}, "a prompt must be"),
+        ([PROMPT, [1 << 400]], {}, "prompt 1 holds token id an integer of"),
+        (["a", "b\ud800"], {}, "prompt 1 is no Unicode text.*character 1"),
+        ([{"role": "user", "content": "b\ud800"}], {}, "'content' of message 0 of prompt 0 is no Unicode"),
+        ([{"role": "user", "content": 5}], {}, "'content' of message 0 of prompt 0 must be a str"),
+        ([{"role": None, "content": "a"}], {}, "'role' of message 0"),
+        ([{"role": "user"}], {}, "has no 'content'"),
+        ([{"role": "user", "content": "a", "name": "b"}], {}, "an entry 'name'"),
+        (PROMPT, {"eos": b"\0"}, "eos must be a list"),
+        (PROMPT, {"eos": {0: 1}}, "eos must be a list"),
+        (PROMPT, {"eos": [1 << 400]}, "eos must fit"),
+        (PROMPT, {"temperature": 10**400}, "temperature"),
+        (PROMPT, {"top_p": 10**400}, "top_p"),
+        (PROMPT, {"min_p": 10**400}, "min_p"),
+        (PROMPT, {"top_k": 1 << 70}, "top_k must fit"),
+        (PROMPT, {"top_k": -(1 << 400)}, "top_k must be at least"),
+        (PROMPT, {"tail_checks": 1 << 70}, "tail_checks must fit"),
+        (PROMPT, {"estimator": ["des_raj"]}, "estimator must be one of"),
+        (PROMPT, {"grammar": Grammar}, "the class Grammar"),
+        (PROMPT, {"progress": "yes"}, "progress"),
         (PROMPT, {"grammar": "[a-z]+"}, "grammar must be.*got str"),
         ([PROMPT, PROMPT], {"grammar": [None]}, "1 grammars for 2 prompts"),
     ],
@@ -107,6 +129,38 @@ def test_unknown_models(tmp_path: Path) -> None:
         Engine("gpt-9")
     with pytest.raises(ModelNotFoundError, match=r"no config\.json"):
         Engine(str(tmp_path))
+    for name in ("a" * 5000, "a\0b", "\ud800", "~nobody-at-all/x"):
+        with pytest.raises(ModelNotFoundError):
+            Engine(name)
+    for model in (5, None, b"gpt-9"):
+        with pytest.raises(InputError, match="model must be"):
+            Engine(model)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"nonsense": 1}, "no option 'nonsense'"),
+        ({"max_model_length": 64}, "did you mean max_model_len"),
+        ({"max_model_len": -7}, "max_model_len"),
+        ({"logits_processors": 5}, "logits_processors must be a list"),
+        ({"eos": 5}, "eos must be a list"),
+    ],
+    ids=str,
+)
+def test_options_that_vllm_refuses(tiny_folder: Path, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Engine(str(tiny_folder), **options)
+
+
+def test_a_predicate_that_exits_fails_alone(engine: Engine) -> None:
+    def leave(text: str) -> bool:
+        raise SystemExit(3)
+
+    with pytest.raises(PredicateError, match="'leave' raised SystemExit: 3") as caught:
+        engine.generate(PROMPT, predicate(leave, name="leave"), max_tokens=5)
+    assert isinstance(caught.value.__cause__, SystemExit)
+    assert engine.generate(PROMPT, max_tokens=3, tail_checks=(1 << 31) - 1, top_k=(1 << 31) - 1).samples
 
 
 @pytest.mark.parametrize("option", [{"scheduler_cls": "x.Y"}, {"worker_cls": "x.Y"}, {"async_scheduling": True}])
@@ -157,7 +211,7 @@ def test_vllm_settings_that_would_vanish_or_bend_the_target(settings: dict[str, 
         ({"top_k": 1 << 63}, "top_k must fit"),
         ({"particles": True}, "particles must be an integer"),
         ({"resampling": ["systematic"]}, "resampling"),
-        ({"estimator": {}}, "unhashable"),
+        ({"estimator": {}}, "estimator must be one of"),
         ({"constraint": {"kind": "registered", "id": "x", "process": os.getpid()}}, "not registered"),
         ({"constraint": {"kind": "grammar", "spec": {"kind": ["regex"], "source": "a"}}}, "malformed|unknown kind"),
         ({"constraint": {"kind": "grammar", "spec": {"kind": "regex", "source": 3}}}, "not int"),
