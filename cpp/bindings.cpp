@@ -197,7 +197,7 @@ NB_MODULE(_core, m) {
       .def("to_text", &Builder::node_text, "node"_a)
       .def("trace", &Builder::trace, "start"_a, "(pass, grammar as text) after every pass of the compiler.")
       .def("compile", &Builder::compile, "start"_a, "memory_limit"_a = std::size_t{1} << 30,
-           "max_states"_a = std::size_t{1'000'000},
+           "max_states"_a = std::size_t{2'000'000},
            "memory_limit is in bytes and holds for the automaton's whole life.");
 
   nb::class_<Vocabulary>(m, "Vocabulary", "The tokens of a model as bytes; None for tokens that are never text.")

@@ -33,7 +33,7 @@ class Automaton {
   static constexpr StateId kDead = -1;
 
   struct Limits {
-    std::size_t nfa_states = 1'000'000;
+    std::size_t nfa_states = 2'000'000;
     std::size_t memory_bytes = std::size_t{1} << 30;
   };
   struct Statistics {
