@@ -22,7 +22,7 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.locked: $(VENV)/.created requirements/$(ACCELERATOR).lock
-	@echo "Installing the locked packages (about 1 GB, once) ..."
+	@echo "Installing the locked packages (about 1 GB to download, 3 GB on disk, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/$(ACCELERATOR).lock || \
 	  { echo "A download failed: check the network or the package index (PIP_INDEX_URL), then run make again;"; \
 	    echo "what was downloaded is kept.  If torch came as a CUDA build, see 'Installing' in README.md."; exit 1; }

@@ -38,10 +38,13 @@ class Finding:
 
 def doctor() -> None:
     """Say what is installed, on which device it runs, and what is wrong.  Exit status 1 if anything is."""
+    from ..vllm.environment import vllm_environment
+
     table = Table(title="tamis doctor")
     for column in ("", "verdict", "found", "way out"):
         table.add_column(column, overflow="fold")
-    findings = list(diagnose())
+    with vllm_environment(quiet=True):
+        findings = list(diagnose())
     for finding in findings:
         verdict = f"[{_STYLE[finding.verdict]}]{finding.verdict}[/]"
         table.add_row(finding.what, verdict, finding.found, finding.advice)
@@ -153,5 +156,5 @@ def _threads() -> Finding:
     policy = os.environ.get("OMP_WAIT_POLICY")
     found = f"{cores} cores, OMP_WAIT_POLICY={policy or 'unset'}"
     if policy is None and cores <= 4:
-        return Finding("threads", "ok", found, "on a busy machine, OMP_WAIT_POLICY=passive keeps vLLM from crawling")
+        return Finding("threads", "ok", f"{found} (passive is better on a busy machine)")
     return Finding("threads", "ok", found)

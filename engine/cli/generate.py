@@ -15,7 +15,7 @@ from ...grammars import Grammar, GrammarError
 from ..errors import InputError
 from ..models import DEFAULT_MODEL
 from ..result import Result
-from .report import print_result
+from .report import NOT_COMPLETE, print_result
 
 _GRAMMAR_FILES = {".lark": grammars.lark, ".ebnf": grammars.ebnf, ".gbnf": grammars.gbnf}
 
@@ -76,6 +76,8 @@ def generate(
         result: Result = engine.generate(question, constraint, **options)
     if as_json:
         print(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))
+        if result.status != "stop":
+            print(f"no sample is complete: {NOT_COMPLETE[result.status]}", file=sys.stderr)
     else:
         print_result(result, constraint)
     if result.status != "stop":

@@ -12,7 +12,7 @@ from rich.text import Text
 from ...grammars import Grammar
 from ..result import Result, Sample
 
-_NOT_COMPLETE = {"length": "cut at max_tokens", "dead": "no token was allowed"}
+NOT_COMPLETE = {"length": "cut at max_tokens", "dead": "no token was allowed"}
 
 
 def print_result(result: Result, constraint: Grammar | None) -> None:
@@ -44,7 +44,9 @@ def print_result(result: Result, constraint: Grammar | None) -> None:
         else:
             table.add_row(*row, Text(shown + " ...", style="dim"), style="dim")
     if validator is not None:
-        table.caption = "white space is folded here; --json prints the exact texts"
+        table.caption = (
+            "white space is folded here (--json prints exact texts); equal rows are copies made by resampling"
+        )
     console = Console()
     console.print(table)
     stats = result.stats
@@ -61,7 +63,7 @@ def print_result(result: Result, constraint: Grammar | None) -> None:
             "note", "truncation (top-k, top-p, min-p) left no allowed token at least once and was lifted there"
         )
     if result.text is None:
-        summary.add_row("result", f"no sample is complete: {_NOT_COMPLETE[result.status]}")
+        summary.add_row("result", f"no sample is complete: {NOT_COMPLETE[result.status]}")
     console.print(summary)
 
 
