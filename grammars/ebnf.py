@@ -47,7 +47,6 @@ from .regex import parse, refuse_assertions
 _FIRST = string.ascii_letters + "_"
 _NAME = _FIRST + string.digits + "."
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", **{c: c for c in "\\\"'[]-^#/"}}
-_HEX_ESCAPES = {"x": 2, "u": 4, "U": 8}
 
 
 def ebnf(text: str) -> Grammar:
@@ -248,17 +247,7 @@ class _Parser:
         return self._code_point() if self._is_code_point() else ord(self._character())
 
     def _character(self) -> str:
-        scanner = self.scanner
-        start = scanner.at
-        character = scanner.take()
-        if character != "\\":
-            return character
-        letter = scanner.take()
-        if letter in _HEX_ESCAPES:
-            return chr(scanner.code_point(_HEX_ESCAPES[letter], start))
-        if letter not in _ESCAPES:
-            raise scanner.error(f"unknown escape \\{letter}", start, "Write a backslash as \\\\.")
-        return _ESCAPES[letter]
+        return self.scanner.character(_ESCAPES)
 
     def _pattern(self, start: int) -> Pattern:
         scanner = self.scanner

@@ -34,7 +34,6 @@ from .notation import (
 
 _NAME = string.ascii_letters + string.digits + "-"
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", "\\": "\\", '"': '"', "[": "[", "]": "]", "-": "-"}
-_HEX_ESCAPES = {"x": 2, "u": 4, "U": 8}
 
 
 def gbnf(text: str) -> Grammar:
@@ -165,14 +164,4 @@ class _Parser:
         return characters(ranges, negated)
 
     def _character(self) -> str:
-        scanner = self.scanner
-        start = scanner.at
-        character = scanner.take()
-        if character != "\\":
-            return character
-        letter = scanner.take()
-        if letter in _HEX_ESCAPES:
-            return chr(scanner.code_point(_HEX_ESCAPES[letter], start))
-        if letter not in _ESCAPES:
-            raise scanner.error(f"unknown escape \\{letter}", start)
-        return _ESCAPES[letter]
+        return self.scanner.character(_ESCAPES)

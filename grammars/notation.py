@@ -6,6 +6,7 @@ between.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +18,7 @@ from .regex.charsets import EVERYTHING, Ranges, negate, normalise
 
 HEX: Final = "0123456789abcdefABCDEF"
 DIGITS: Final = "0123456789"
+_HEX_ESCAPES: Final = {"x": 2, "u": 4, "U": 8}
 MAX_NESTING: Final = 100
 MAX_REPEAT: Final = 2**31 - 2
 
@@ -55,6 +57,19 @@ class Scanner:
         if len(digits) != length:
             raise self.error(f"this escape needs {length} hexadecimal digits", start)
         return self.checked(int(digits, 16), start)
+
+    def character(self, escapes: Mapping[str, str]) -> str:
+        """One character as written in a literal or class: itself, one of `escapes`, or \\xHH, \\uHHHH, \\UHHHHHHHH."""
+        start = self.at
+        character = self.take()
+        if character != "\\":
+            return character
+        letter = self.take()
+        if letter in _HEX_ESCAPES:
+            return chr(self.code_point(_HEX_ESCAPES[letter], start))
+        if letter not in escapes:
+            raise self.error(f"unknown escape \\{letter}", start, "Write a backslash as \\\\.")
+        return escapes[letter]
 
     def checked(self, code: int, start: int) -> int:
         if code > EVERYTHING[0][1] or 0xD800 <= code <= 0xDFFF:
