@@ -56,6 +56,7 @@ class Builder {
     return grammar_.repeat(checked({node})[0], min, max);
   }
   NodeId complement(NodeId node) { return grammar_.complement(checked({node})[0]); }
+  NodeId machine(std::shared_ptr<MachineSource> source) { return grammar_.machine(std::move(source)); }
   NodeId rule(std::string name) { return grammar_.rule(std::move(name)); }
   void define(NodeId rule, NodeId body) { grammar_.define(rule, checked({body})[0]); }
   bool is_nothing(NodeId node) const { return node == Grammar::kNothing; }
@@ -176,6 +177,8 @@ NB_MODULE(_core, m) {
   nb::exception<EmptyLanguageError>(m, "EmptyLanguageError", compile_error);
   nb::exception<LimitError>(m, "AutomatonLimitError", PyExc_RuntimeError);
 
+  nb::class_<MachineSource>(m, "MachineSource", "A language that no grammar can say; see GrammarBuilder.machine.");
+
   nb::class_<Builder>(m, "GrammarBuilder", "Builds a grammar expression by expression; nodes are ints of this builder.")
       .def(nb::init<>())
       .def(
@@ -191,6 +194,7 @@ NB_MODULE(_core, m) {
       .def("repeat", &Builder::repeat, "node"_a, "min"_a, "max"_a, "max = -1: without bound.")
       .def("intersect", &Builder::intersect, "nodes"_a, "What all nodes accept; they must be regular.")
       .def("complement", &Builder::complement, "node"_a, "Every byte string that node, which must be regular, rejects.")
+      .def("machine", &Builder::machine, "source"_a, "What a machine accepts.")
       .def("rule", &Builder::rule, "name"_a, "Declares a rule; the node refers to it.")
       .def("define", &Builder::define, "rule"_a, "body"_a)
       .def("is_nothing", &Builder::is_nothing, "node"_a)

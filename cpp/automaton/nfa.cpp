@@ -30,6 +30,14 @@ class Compiler {
       pending_rules_.pop_back();
       nfa_.rule_starts[rule] = build(grammar_.rules[rule].body, Nfa::kFinal);
     }
+    for (Nfa::Boolean& operands : nfa_.booleans) {
+      for (Nfa::Operand& operand : operands) {
+        if (operand.kind == Nfa::OperandKind::kRegular && calls_rules(operand.start)) {
+          operand.kind = Nfa::OperandKind::kGrammar;
+        }
+      }
+    }
+    nfa_.sources = grammar_.machines;
     return std::move(nfa_);
   }
 
@@ -162,6 +170,7 @@ class Compiler {
         return build_repeat(node, next);
       case NodeKind::kIntersect:
       case NodeKind::kComplement:
+      case NodeKind::kMachine:
         return add({Nfa::Kind::kBoolean, combination(id), next});
       case NodeKind::kRule:
         if (inlined_[node.a]) return build(grammar_.rules[node.a].body, next);
@@ -207,12 +216,50 @@ class Compiler {
         grammar_[id].kind == NodeKind::kIntersect ? grammar_.children(id) : std::vector<NodeId>{id};
     for (const NodeId part : parts) {
       const bool negated = grammar_[part].kind == NodeKind::kComplement;
-      operands.push_back({build(negated ? grammar_[part].a : part, Nfa::kFinal), negated});
+      const NodeId operand = negated ? grammar_[part].a : part;
+      if (grammar_[operand].kind == NodeKind::kMachine) {
+        operands.push_back({Nfa::OperandKind::kMachine, grammar_[operand].a, negated});
+      } else {
+        operands.push_back({Nfa::OperandKind::kRegular, build(operand, Nfa::kFinal), negated});
+      }
     }
     const auto made = static_cast<std::uint32_t>(nfa_.booleans.size());
     nfa_.booleans.push_back(std::move(operands));
     combinations_.emplace(id, made);
     return made;
+  }
+
+  bool calls_rules(Nfa::StateId start) const {
+    std::vector<Nfa::StateId> todo = {start};
+    std::unordered_set<Nfa::StateId> seen = {start};
+    const auto visit = [&](Nfa::StateId state) {
+      if (seen.insert(state).second) todo.push_back(state);
+    };
+    while (!todo.empty()) {
+      const Nfa::State& state = nfa_.states[todo.back()];
+      todo.pop_back();
+      switch (state.kind) {
+        case Nfa::Kind::kFinal:
+          break;
+        case Nfa::Kind::kChars:
+        case Nfa::Kind::kBoolean:
+          visit(state.b);
+          break;
+        case Nfa::Kind::kSplit:
+          for (std::uint32_t i = 0; i < state.b; ++i) visit(nfa_.splits[state.a + i]);
+          break;
+        case Nfa::Kind::kCall:
+          return true;
+        case Nfa::Kind::kEnter:
+        case Nfa::Kind::kHead:
+        case Nfa::Kind::kNext:
+          visit(nfa_.counters[state.a].head);
+          visit(nfa_.counters[state.a].body);
+          visit(nfa_.counters[state.a].exit);
+          break;
+      }
+    }
+    return false;
   }
 
   std::uint32_t machine(const Node& node) {

@@ -39,8 +39,12 @@ struct Nfa {
     StateId body;
     StateId exit;
   };
+  // How far an operand of a combination has come is a subset if it calls no rule, else a state of the automaton
+  // started at it, or a state of a machine.
+  enum class OperandKind : std::uint8_t { kRegular, kGrammar, kMachine };
   struct Operand {
-    StateId start;
+    OperandKind kind;
+    std::uint32_t start;  // an NFA state, or the number of a machine
     bool negated;
   };
   using Boolean = std::vector<Operand>;  // all of them hold
@@ -50,6 +54,7 @@ struct Nfa {
   std::vector<Counter> counters;
   std::vector<Boolean> booleans;
   std::vector<std::shared_ptr<const ByteMachine>> machines;
+  std::vector<std::shared_ptr<const MachineSource>> sources;  // of the operands that are machines
   std::vector<StateId> rule_starts;       // kFinal where a rule was inlined everywhere
   std::vector<std::uint32_t> rule_ranks;  // a rule calls, at its start, only rules of higher rank
   StateId start = kFinal;

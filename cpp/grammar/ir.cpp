@@ -202,6 +202,14 @@ NodeId Grammar::complement(NodeId node) {
   return intern(out);
 }
 
+NodeId Grammar::machine(std::shared_ptr<const MachineSource> source) {
+  Node out{NodeKind::kMachine};
+  const auto known = std::find(machines.begin(), machines.end(), source);
+  out.a = static_cast<std::uint32_t>(known - machines.begin());
+  if (known == machines.end()) machines.push_back(std::move(source));
+  return intern(out);
+}
+
 RuleId Grammar::add_rule(std::string name) {
   rules.push_back({std::move(name), kNothing});
   return static_cast<RuleId>(rules.size() - 1);

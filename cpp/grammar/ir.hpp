@@ -5,12 +5,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "../automaton/machine.hpp"
 
 namespace tamis {
 
@@ -52,6 +55,7 @@ enum class NodeKind : std::uint8_t {
   kIntersect,   // all of the children (regular)
   kComplement,  // every byte string except a (regular)
   kRule,        // reference to rule a
+  kMachine,     // what machine a accepts
 };
 
 struct Node {
@@ -90,6 +94,8 @@ class Grammar {
   NodeId complement(NodeId node);
   NodeId any_byte() { return chars({{0, 255}}, Codec::kBytes); }
 
+  NodeId machine(std::shared_ptr<const MachineSource> source);
+
   NodeId rule(std::string name);
   RuleId add_rule(std::string name);
   NodeId reference(RuleId rule);
@@ -101,6 +107,7 @@ class Grammar {
   const CharSet& char_set(std::uint32_t id) const { return char_sets_[id]; }
 
   std::vector<Rule> rules;
+  std::vector<std::shared_ptr<const MachineSource>> machines;
   NodeId start = kNothing;
 
  private:

@@ -161,12 +161,15 @@ struct NullableSplit {
         return set(id, whole_node, min == 0 ? grammar.repeat(body, 1, node.max) : whole_node, min == 0);
       }
       case NodeKind::kIntersect:
-      case NodeKind::kComplement: {
-        bool has_empty = node.kind == NodeKind::kIntersect;
-        if (has_empty) {
-          for (const NodeId child : grammar.children(id)) has_empty = has_empty && nullable[child];
-        } else {
+      case NodeKind::kComplement:
+      case NodeKind::kMachine: {
+        bool has_empty = true;
+        if (node.kind == NodeKind::kMachine) {
+          has_empty = grammar.machines[node.a]->accepts_empty();
+        } else if (node.kind == NodeKind::kComplement) {
           has_empty = !nullable[node.a];
+        } else {
+          for (const NodeId child : grammar.children(id)) has_empty = has_empty && nullable[child];
         }
         const NodeId some = grammar.repeat(grammar.any_byte(), 1, Grammar::kUnbounded);
         return set(id, id, has_empty ? grammar.intersect({id, some}) : id, has_empty);
@@ -374,6 +377,9 @@ std::vector<bool> nullable_nodes(const Grammar& grammar, const std::vector<bool>
         break;
       case NodeKind::kRule:
         nullable[id] = nullable_rules[node.a];
+        break;
+      case NodeKind::kMachine:
+        nullable[id] = grammar.machines[node.a]->accepts_empty();
         break;
       case NodeKind::kSeq:
         nullable[id] = nullable[node.a] && nullable[node.b];

@@ -66,6 +66,8 @@ std::string print(const Grammar& grammar, NodeId id, int context, int depth = 0)
       }
       break;
     }
+    case NodeKind::kMachine:
+      return "machine " + std::to_string(node.a);
     case NodeKind::kComplement:
       return "!" + print(grammar, node.a, 3, depth + 1);
     case NodeKind::kRepeat:

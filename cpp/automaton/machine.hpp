@@ -1,0 +1,47 @@
+// What no grammar can say, as a deterministic machine over bytes that rides along as an operand of the automaton:
+// a lexer with its parser, values that must differ, a back-reference.
+//
+// A grammar holds the immutable source; every automaton makes a machine of its own from it and calls that under its
+// lock, so a machine needs none.  States are immutable small integers: equal states must get equal numbers, and forking
+// is copying one.
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace tamis {
+
+class Machine {
+ public:
+  using State = std::int32_t;
+  static constexpr State kDead = -1;
+
+  virtual ~Machine() = default;
+  Machine() = default;
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  virtual State start() = 0;
+  // kDead where no continuation is accepted; a prefix may be kept that cannot be completed, never the opposite.
+  // Throws LimitError where it would take too much time or memory to say.
+  virtual State step(State state, std::uint8_t byte) = 0;
+  virtual bool is_complete(State state) = 0;
+  virtual std::size_t memory_bytes() const = 0;
+};
+
+class MachineSource {
+ public:
+  virtual ~MachineSource() = default;
+  MachineSource() = default;
+  MachineSource(const MachineSource&) = delete;
+  MachineSource& operator=(const MachineSource&) = delete;
+
+  virtual std::unique_ptr<Machine> make() const = 0;
+  virtual bool accepts_empty() const = 0;
+  // Marks each byte b (and 256, the end) that the machine may treat differently from byte b - 1.
+  virtual void mark_byte_classes(std::bitset<257>& starts) const { starts.set(); }
+};
+
+}  // namespace tamis
