@@ -61,6 +61,7 @@ class Subsets::Collector {
  private:
   void expand(Position p) {
     const Nfa::StateId id = state_of(p);
+    if (nfa_.states[id].kind == Nfa::Kind::kLater) s_.nfa_.build_later(id);
     const Nfa::State state = nfa_.states[id];
     const FrameId frame_id = frame_of(p);
     if (id != Nfa::kFinal && frame_id == 0 && machine_state_of(p) == 0) {
@@ -104,6 +105,8 @@ class Subsets::Collector {
         todo_.push_back(position(counter.head, 0, s_.frame(parent, count)));
         break;
       }
+      case Nfa::Kind::kLater:  // built above
+        break;
       case Nfa::Kind::kBoolean:
         add_tuple(id, frame_id, s_.tuple_start(state.a));
         break;
