@@ -186,14 +186,22 @@ StateId Automaton::make_step_locked(StateId state, std::size_t byte_class) const
     ~Nesting() { --depth; }
   } nesting{nesting_};
   if (++nesting_ > kNesting) throw LimitError("intersections and complements are nested too deeply in this text");
-  Settlement settlement(*this);
   const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
+  Settlement settlement(*this);
+  // Every byte that leads to the same subsets leads to the same state.
+  std::vector<bool> same(classes_.count(), true);
   for (std::size_t i = 1; i < words.size(); i += 2) {
     const SubsetId next = subsets_->step(words[i], byte_class);
     if (next != Subsets::kEmpty) settlement.add(next, words[i + 1]);
+    const bool stepwise = subsets_->info(words[i]).stepwise;
+    for (std::size_t c = 0; c < same.size(); ++c) {
+      same[c] = same[c] && (c == byte_class || (!stepwise && subsets_->step(words[i], c) == next));
+    }
   }
   const StateId next = settlement.state();
-  cell(state, byte_class).store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
+  for (std::size_t c = 0; c < same.size(); ++c) {
+    if (same[c]) cell(state, c).store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
+  }
   return next;
 }
 
