@@ -6,11 +6,18 @@
 namespace tamis {
 namespace {
 
-constexpr std::size_t kPositions = 12;  // larger subsets are not looked at
+constexpr std::size_t kPositions = 64;  // larger subsets are not looked at
 
 }  // namespace
 
 std::optional<Subsets::Loop> Subsets::loop(SubsetId subset) {
+  if (const auto known = loops_.find(subset); known != loops_.end()) return known->second;
+  const auto found = find_loop(subset);
+  loops_.emplace(subset, found);
+  return found;
+}
+
+std::optional<Subsets::Loop> Subsets::find_loop(SubsetId subset) {
   const std::vector<Position> positions = subsets_.copy(subset);
   if (positions.size() > kPositions) return std::nullopt;
   for (const Position p : positions) {
@@ -33,7 +40,7 @@ bool Subsets::leaves_alone(SubsetId subset, Position p, std::uint32_t machine) c
 std::optional<Subsets::Loop> Subsets::loop_of_character(SubsetId subset, Position p) {
   const Nfa::State state = nfa_.states[state_of(p)];
   if (!leaves_alone(subset, p, state.a)) return std::nullopt;
-  if (closure(position(state.b, 0, frame_of(p))) == subset) return Loop{state.a, kEndless};
+  if (closure(position(state.b, 0, frame_of(p))) == subset) return Loop{state.a, kEndless, true};
   const Nfa::State after = nfa_.states[state.b];
   if (after.kind != Nfa::Kind::kNext || nfa_.counters[after.a].body != state_of(p)) return std::nullopt;
   const Nfa::Counter& counter = nfa_.counters[after.a];
@@ -42,7 +49,8 @@ std::optional<Subsets::Loop> Subsets::loop_of_character(SubsetId subset, Positio
   // What follows the repetition joins in once the minimum is reached.
   if (closure(position(counter.head, 0, frame_of(p))) != subset) return std::nullopt;
   if (!leaves_alone(closure(position(counter.exit, 0, parent)), p, state.a)) return std::nullopt;
-  return Loop{state.a, counter.max < 0 ? kEndless : static_cast<std::uint32_t>(counter.max) - count};
+  const bool steady = count >= static_cast<std::uint32_t>(counter.min);
+  return Loop{state.a, counter.max < 0 ? kEndless : static_cast<std::uint32_t>(counter.max) - count, steady};
 }
 
 std::optional<Subsets::Loop> Subsets::loop_of_combination(SubsetId subset, Position p) {
@@ -64,7 +72,8 @@ std::optional<Subsets::Loop> Subsets::loop_of_tuple(TupleId tuple) {
     if (operands[i].negated) return std::nullopt;
     const auto found = loop(words[i + 1]);
     if (!found || (common && nfa_.machines[common->machine] != nfa_.machines[found->machine])) return std::nullopt;
-    common = Loop{found->machine, common ? std::min(common->most, found->most) : found->most};
+    common = Loop{found->machine, common ? std::min(common->most, found->most) : found->most,
+                  found->steady && (!common || common->steady)};
   }
   return common;
 }
