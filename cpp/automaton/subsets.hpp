@@ -83,7 +83,7 @@ class Subsets {
   std::optional<Loop> loop(SubsetId subset);
 
   // The bytes that may come next; any, where there are combinations.
-  std::bitset<256> first_bytes(SubsetId subset) const { return first_bytes(subset, kNowhere); }
+  std::bitset<256> first_bytes(SubsetId subset) const { return first_bytes(subset, {}); }
 
   // Whether combination b (an index into nfa.booleans) has a member; true where that takes too long to find out.
   bool has_member(std::uint32_t combination);
@@ -99,8 +99,6 @@ class Subsets {
   static constexpr TupleId kNoTuple = 0xFFFFFFFFU;
   static constexpr std::uint32_t kFree = 0xFFFFFFFEU;  // an operand that is left out of account
 
-  static constexpr Position kNowhere = ~Position{0};
-
   static Position position(Nfa::StateId state, std::uint32_t machine_state, FrameId frame);
   static Nfa::StateId state_of(Position p) { return static_cast<Nfa::StateId>(p & 0xFFFFFFFU); }
   static std::uint32_t machine_state_of(Position p) { return static_cast<std::uint32_t>((p >> 28) & 0xFFFU); }
@@ -109,11 +107,11 @@ class Subsets {
   class Collector;
 
   std::optional<Loop> find_loop(SubsetId subset);
-  std::optional<Loop> loop_of_character(SubsetId subset, Position p);
+  std::optional<Loop> loop_of_characters(SubsetId subset, std::uint32_t machine);
   std::optional<Loop> loop_of_combination(SubsetId subset, Position p);
   std::optional<Loop> loop_of_tuple(TupleId tuple);
-  bool leaves_alone(SubsetId subset, Position p, std::uint32_t machine) const;
-  std::bitset<256> first_bytes(SubsetId subset, Position without) const;
+  bool leaves_alone(SubsetId subset, const std::vector<Position>& own, std::uint32_t machine) const;
+  std::bitset<256> first_bytes(SubsetId subset, const std::vector<Position>& without) const;
   SubsetId closure(Position p);
   // Where a position leads: a position to be added, or a combination that has come on.
   struct Target {
