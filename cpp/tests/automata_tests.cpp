@@ -118,7 +118,7 @@ void test_automaton() {
   g.define(list,
            g.alt({g.seq({letters(g, "("), g.repeat(list, 0, Grammar::kUnbounded), letters(g, ")")}), letters(g, "a")}));
   g.start = list;
-  const Automaton a(g, {});
+  const Automaton a(std::make_shared<const Grammar>(g), {});
   EXPECT(accepts(a, "(a(a)())"));
   EXPECT(!accepts(a, "(a"));
   EXPECT(!accepts(a, "a)"));
@@ -134,7 +134,8 @@ void test_vocabulary() {
   EXPECT(!vocabulary->text(7));
   Grammar g;
   g.start = g.seq({letters(g, "ab"), g.optional(letters(g, "c"))});
-  const TokenAutomaton t(std::make_shared<const Automaton>(g, Automaton::Limits{}), vocabulary);
+  const TokenAutomaton t(std::make_shared<const Automaton>(std::make_shared<const Grammar>(g), Automaton::Limits{}),
+                         vocabulary);
   EXPECT((*t.mask(t.start()))[0] == 0b01010011);
   const std::int64_t ab = t.advance(t.start(), 1);
   EXPECT(t.is_complete(ab));
@@ -167,7 +168,7 @@ void test_threads() {
   const NodeId e = g.rule("e");
   g.define(e, g.alt({g.seq({e, letters(g, "+"), e}), g.seq({letters(g, "("), e, letters(g, ")")}), letters(g, "1")}));
   g.start = e;
-  const Automaton a(g, {});
+  const Automaton a(std::make_shared<const Grammar>(g), {});
   std::vector<std::thread> threads;
   for (unsigned seed = 0; seed < 8; ++seed) {
     threads.emplace_back([&a, seed] {
