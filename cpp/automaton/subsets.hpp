@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -74,9 +75,11 @@ class Subsets {
     bool final = false;     // a rule ends here
     bool consumes = false;  // some byte may follow before any rule ends or is called
     bool only_final = false;
-    bool stepwise = false;  // a step may be costly (it takes operands that are no regular expressions along)
+    bool unentered = false;  // has combinations that are left for `entered`
+    bool stepwise = false;   // a step may be costly (it takes operands that are no regular expressions along)
     bool calls_known = false;
     std::vector<Call> calls;
+    std::optional<SubsetId> entered;
   };
 
   Subsets(Nfa& nfa, const ByteClasses& classes, NestedStates& nested);
@@ -86,6 +89,9 @@ class Subsets {
   SubsetId unite(SubsetId a, SubsetId b);
   const Info& info(SubsetId subset) const { return infos_[subset]; }
   const std::vector<Call>& calls(SubsetId subset);
+
+  // What a rule returns to, once it has: its combinations are entered only then.
+  SubsetId entered(SubsetId subset);
 
   // Whether combination b (an index into nfa.booleans) has a member; true where that takes too long to find out.
   bool has_member(std::uint32_t combination);
@@ -108,6 +114,10 @@ class Subsets {
   static std::uint32_t machine_state_of(Position p) { return static_cast<std::uint32_t>((p >> 28) & 0xFFFU); }
   static FrameId frame_of(Position p) { return static_cast<FrameId>(p >> 40); }
 
+  bool is_unentered(Position p) const {
+    return nfa_.states[state_of(p)].kind == Nfa::Kind::kBoolean && machine_state_of(p) == 0;
+  }
+
   class Collector;
 
   SubsetId make_step(const std::vector<Position>& positions, std::size_t byte_class);
@@ -122,7 +132,7 @@ class Subsets {
   TupleId interned_tuple(const std::vector<std::uint32_t>& tuple);
   bool accepts(TupleId tuple) const;
   bool can_continue(TupleId tuple);
-  TupleId regular_part(TupleId tuple);
+  TupleId decidable_part(TupleId tuple);
   std::vector<std::uint32_t> ways_on(TupleId tuple);
 
   Nfa& nfa_;

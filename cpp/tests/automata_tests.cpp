@@ -149,7 +149,7 @@ void test_vocabulary() {
 void test_random_cases() {
   std::mt19937 random(7);
   std::size_t members = 0;
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 1000; ++round) {
     std::vector<std::uint8_t> bytes(60 + random() % 200);
     for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
     const RandomCase tried(bytes.data(), bytes.size());
@@ -160,7 +160,7 @@ void test_random_cases() {
       members += static_cast<std::size_t>(std::popcount(Reference(tried.grammar, text).prefixes()));
     }
   }
-  EXPECT(members > 20'000);
+  EXPECT(members > 5'000);
 }
 
 void test_threads() {

@@ -71,7 +71,7 @@ struct RandomCase {
 
   NodeId operation() {
     static constexpr std::array<std::pair<int, int>, 10> kBounds = {
-        {{0, -1}, {1, -1}, {0, 1}, {2, 2}, {0, 3}, {2, -1}, {3, 40}, {0, 30}, {1, 1000}, {1000, -1}}};
+        {{0, -1}, {1, -1}, {0, 1}, {2, 2}, {0, 3}, {2, -1}, {3, 40}, {0, 30}, {1, 200}, {200, -1}}};
     // The last few nodes are taken more often, so that expressions grow.
     const auto recent = [&] { return take() % 2 == 0 ? any() : pool_[pool_.size() - 1 - take() % 3]; };
     switch (take() % 14) {
