@@ -54,7 +54,7 @@ class Subsets::Collector {
  public:
   // Without `enter`, combinations that lead to rules are left where they are, to be entered when a rule has ended in
   // front of them: until then they may well lead to the same place again.
-  explicit Collector(Subsets& subsets, bool enter = true) : s_(subsets), nfa_(subsets.nfa_), enter_(enter) {
+  explicit Collector(Subsets& subsets, bool enter) : s_(subsets), nfa_(subsets.nfa_), enter_(enter) {
     if (++s_.collections_ == 0) {
       std::fill(s_.seen_plain_.begin(), s_.seen_plain_.end(), 0);
       s_.collections_ = 1;
@@ -166,9 +166,11 @@ Subsets::Position Subsets::position(Nfa::StateId state, std::uint32_t machine_st
   return (static_cast<Position>(frame) << 40) | (static_cast<Position>(machine_state) << 28) | state;
 }
 
-SubsetId Subsets::start_of(Nfa::StateId state) {
-  Collector collector(*this);
-  collector.add(position(state, 0, 0));
+SubsetId Subsets::start_of(Nfa::StateId state) { return closure(position(state, 0, 0)); }
+
+SubsetId Subsets::closure(Position p, bool enter) {
+  Collector collector(*this, enter);
+  collector.add(p);
   return collector.collected();
 }
 
@@ -194,7 +196,7 @@ Subsets::Position Subsets::step_position(Position p, std::size_t byte_class) con
 }
 
 SubsetId Subsets::make_step(const std::vector<Position>& positions, std::size_t byte_class) {
-  Collector collector(*this);
+  Collector collector(*this, true);
   for (const Position p : positions) {
     const Nfa::Kind kind = nfa_.states[state_of(p)].kind;
     if (kind == Nfa::Kind::kChars) {
@@ -249,9 +251,7 @@ const std::vector<Subsets::Call>& Subsets::calls(SubsetId subset) {
   for (const Position p : subsets_.copy(subset)) {
     const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind != Nfa::Kind::kCall) continue;
-    Collector collector(*this, false);
-    collector.add(position(state.b, 0, frame_of(p)));
-    const SubsetId returns_to = collector.collected();
+    const SubsetId returns_to = closure(position(state.b, 0, frame_of(p)), false);
     const auto same = std::find_if(calls.begin(), calls.end(), [&](const Call& c) { return c.rule == state.a; });
     if (same == calls.end()) {
       calls.push_back({state.a, returns_to});
@@ -267,7 +267,7 @@ const std::vector<Subsets::Call>& Subsets::calls(SubsetId subset) {
 SubsetId Subsets::entered(SubsetId subset) {
   if (!infos_[subset].unentered) return subset;
   if (infos_[subset].entered) return *infos_[subset].entered;
-  Collector collector(*this);
+  Collector collector(*this, true);
   for (const Position p : subsets_.copy(subset)) {
     if (is_unentered(p)) {
       collector.add(p);
