@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "../grammar/ir.hpp"
@@ -36,6 +37,9 @@ class ByteMachine {
   }
 
   const std::vector<Edge>& edges() const { return edges_; }
+  std::span<const Edge> edges(State state) const {
+    return {edges_.data() + first_[state], edges_.data() + first_[state + 1U]};
+  }
   std::size_t size() const { return first_.size() - 1; }
 
  private:

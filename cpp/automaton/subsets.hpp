@@ -23,6 +23,7 @@ struct LimitError : std::runtime_error {
 
 // Bytes that no machine of an NFA tells apart.
 struct ByteClasses {
+  ByteClasses() = default;
   explicit ByteClasses(const Nfa& nfa);
   std::array<std::uint8_t, 256> of{};
   std::vector<std::uint8_t> representative;
@@ -30,6 +31,23 @@ struct ByteClasses {
 };
 
 using SubsetId = std::uint32_t;
+
+// Sorts byte classes into groups that go the same way, one criterion after the other.
+class ByteGroups {
+ public:
+  explicit ByteGroups(std::size_t classes) : of_(classes) {}
+
+  // Splits the groups by target[class].
+  void refine(const std::vector<std::uint64_t>& target);
+
+  // The first class of every group, then the group of every class.
+  const std::vector<std::uint32_t>& representatives() const { return representatives_; }
+  std::uint32_t of(std::size_t byte_class) const { return of_[byte_class]; }
+
+ private:
+  std::vector<std::uint32_t> of_;
+  std::vector<std::uint32_t> representatives_ = {0};
+};
 
 // The automaton, as the operands of combinations see it that call rules.  Numbers are its states; kGone: no longer
 // possible.
@@ -56,11 +74,12 @@ class Subsets {
     bool final = false;     // a rule ends here
     bool consumes = false;  // some byte may follow before any rule ends or is called
     bool only_final = false;
+    bool stepwise = false;  // a step may be costly (it takes operands that are no regular expressions along)
     bool calls_known = false;
     std::vector<Call> calls;
   };
 
-  Subsets(const Nfa& nfa, const ByteClasses& classes, std::vector<bool> alive, NestedStates& nested);
+  Subsets(Nfa& nfa, const ByteClasses& classes, NestedStates& nested);
 
   SubsetId start_of(Nfa::StateId state);
   SubsetId step(SubsetId subset, std::size_t byte_class);
@@ -82,12 +101,18 @@ class Subsets {
   static constexpr TupleId kNoTuple = 0xFFFFFFFFU;
   static constexpr std::uint32_t kFree = 0xFFFFFFFEU;  // an operand that is left out of account
 
+  static constexpr Position kNowhere = ~Position{0};
+
   static Position position(Nfa::StateId state, std::uint32_t machine_state, FrameId frame);
   static Nfa::StateId state_of(Position p) { return static_cast<Nfa::StateId>(p & 0xFFFFFFFU); }
   static std::uint32_t machine_state_of(Position p) { return static_cast<std::uint32_t>((p >> 28) & 0xFFFU); }
   static FrameId frame_of(Position p) { return static_cast<FrameId>(p >> 40); }
 
   class Collector;
+
+  SubsetId make_step(const std::vector<Position>& positions, std::size_t byte_class);
+  void make_row(SubsetId subset);
+  Position step_position(Position p, std::size_t byte_class) const;
 
   SubsetId interned(const std::vector<Position>& positions);
 
@@ -98,10 +123,10 @@ class Subsets {
   bool accepts(TupleId tuple) const;
   bool can_continue(TupleId tuple);
   TupleId regular_part(TupleId tuple);
+  std::vector<std::uint32_t> ways_on(TupleId tuple);
 
-  const Nfa& nfa_;
+  Nfa& nfa_;
   const ByteClasses& classes_;
-  std::vector<bool> alive_;
   NestedStates& nested_;
   std::vector<std::unique_ptr<Machine>> machines_;
 
@@ -118,6 +143,7 @@ class Subsets {
 
   std::vector<std::uint32_t> seen_plain_;  // per NFA state: the last collection that met it without a frame
   std::uint32_t collections_ = 0;
+  std::size_t work_ = 0;  // positions collected so far
 };
 
 }  // namespace tamis
