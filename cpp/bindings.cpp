@@ -69,9 +69,9 @@ class Builder {
                      const nb::callable& documents) {
     const schema::Options options = schema::options_of(property_order, whitespace, assert_formats, labels);
     const auto fragment_of = [](const nb::handle& builder, NodeId node) {
-      return schema::Fragment{std::make_shared<const Grammar>(nb::cast<Builder&>(builder).grammar_), node};
+      return schema::Fragment{nb::cast<Builder&>(builder).grammar_, node};
     };
-    return schema::lower_schema(grammar_, std::move(source), std::move(resources), options, patterns, documents,
+    return schema::lower_schema(changeable(), std::move(source), std::move(resources), options, patterns, documents,
                                 fragment_of);
   }
 

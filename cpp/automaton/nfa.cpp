@@ -99,8 +99,7 @@ class Nfa::Compiler {
       changed = false;
       for (NodeId id = 0; id < grammar_.size(); ++id) {
         if (grammar_[id].kind == NodeKind::kRule) calls_rules_[id] = rules[grammar_[id].a];
-        // Combinations call on their own account.
-        if (grammar_[id].kind == NodeKind::kIntersect || grammar_[id].kind == NodeKind::kComplement) continue;
+        if (grammar_[id].kind == NodeKind::kMachine) calls_rules_[id] = true;
         for (const NodeId child : grammar_.children(id)) {
           if (calls_rules_[child]) calls_rules_[id] = true;
         }
@@ -282,7 +281,7 @@ class Nfa::Compiler {
   std::vector<std::uint64_t> rule_size_;
   std::vector<std::uint64_t> sizes_;  // per node, 0 until known
   std::vector<std::uint32_t> machine_of_;
-  std::vector<bool> calls_rules_;  // per node: a rule that is not inlined
+  std::vector<bool> calls_rules_;  // per node: a rule that is not inlined, or a machine: no finite number of states
   std::unordered_map<std::uint64_t, Nfa::StateId> built_;
   std::unordered_map<NodeId, std::uint32_t> combinations_;
 };

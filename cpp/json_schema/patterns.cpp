@@ -65,7 +65,7 @@ NodeId import_fragment(Grammar& to, const Fragment& fragment) {
       if (mapped.count(id) != 0) continue;
       const Node& node = from[id];
       const auto children = [&] {
-        std::vector<NodeId> made = from.children(id);
+        std::vector<NodeId> made(from.children(id).begin(), from.children(id).end());
         for (NodeId& child : made) child = mapped.at(child);
         return made;
       };
@@ -186,8 +186,8 @@ bool Patterns::matches(AtomId id, StringId text) {
       automaton = std::move(*found);
     } else {
       const Fragment& meaning = fragment(id, Codec::kUtf8);
-      Grammar grammar = *meaning.grammar;
-      grammar.start = meaning.root;
+      auto grammar = std::make_shared<Grammar>(*meaning.grammar);
+      grammar->start = meaning.root;
       try {
         automaton = std::make_shared<const Automaton>(std::move(grammar), Automaton::Limits{});
         automata().put(name, automaton, 4096 + automaton->statistics().memory_bytes * 2);
@@ -268,9 +268,9 @@ NodeId StringText::contents(const StringShape& shape) {
 }
 
 bool has_no_strings(const StringShape& shape, Patterns& patterns) {
-  Grammar grammar;
-  grammar.start = StringText(grammar, patterns, Codec::kUtf8).contents(shape);
-  if (grammar.start == Grammar::kNothing) return true;
+  auto grammar = std::make_shared<Grammar>();
+  grammar->start = StringText(*grammar, patterns, Codec::kUtf8).contents(shape);
+  if (grammar->start == Grammar::kNothing) return true;
   try {
     const Automaton automaton(std::move(grammar), {kScratchStates, kScratchBytes});
     return false;
