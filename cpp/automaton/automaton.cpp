@@ -205,6 +205,24 @@ StateId Automaton::make_step_locked(StateId state, std::size_t byte_class) const
   return next;
 }
 
+std::optional<Automaton::Loop> Automaton::loop(StateId state) const {
+  const std::lock_guard lock(mutex_);
+  const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
+  std::optional<Subsets::Loop> found;
+  std::size_t at = 0;
+  for (std::size_t i = 1; i < words.size() && !found; i += 2) {
+    found = subsets_->loop(words[i]);
+    at = i;
+  }
+  if (!found) return std::nullopt;
+  const std::bitset<256> own = nfa_->machines[found->machine]->first_bytes();
+  for (std::size_t i = 1; i < words.size(); i += 2) {
+    // Others may stand beside the loop if they are over with its first character.
+    if (i != at && (subsets_->first_bytes(words[i]) & own).any()) return std::nullopt;
+  }
+  return Loop{nfa_->machines[found->machine], found->most};
+}
+
 void Automaton::merge(Configurations& configurations, int depth) const {
   if (configurations.size() < 2) return;
   const auto by_context = [](const Configuration& a, const Configuration& b) {

@@ -154,9 +154,11 @@ Subsets::Position Subsets::position(Nfa::StateId state, std::uint32_t machine_st
   return (static_cast<Position>(frame) << 40) | (static_cast<Position>(machine_state) << 28) | state;
 }
 
-SubsetId Subsets::start_of(Nfa::StateId state) {
+SubsetId Subsets::start_of(Nfa::StateId state) { return closure(position(state, 0, 0)); }
+
+SubsetId Subsets::closure(Position p) {
   Collector collector(*this);
-  collector.add(position(state, 0, 0));
+  collector.add(p);
   return collector.collected();
 }
 
@@ -237,9 +239,7 @@ const std::vector<Subsets::Call>& Subsets::calls(SubsetId subset) {
   for (const Position p : subsets_.copy(subset)) {
     const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind != Nfa::Kind::kCall) continue;
-    Collector collector(*this);
-    collector.add(position(state.b, 0, frame_of(p)));
-    const SubsetId returns_to = collector.collected();
+    const SubsetId returns_to = closure(position(state.b, 0, frame_of(p)));
     const auto same = std::find_if(calls.begin(), calls.end(), [&](const Call& c) { return c.rule == state.a; });
     if (same == calls.end()) {
       calls.push_back({state.a, returns_to});

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -87,6 +89,18 @@ class Subsets {
   const Info& info(SubsetId subset) const { return infos_[subset]; }
   const std::vector<Call>& calls(SubsetId subset);
 
+  // Reads characters of one machine, up to `most` of them, and what follows does not depend on which; no byte that
+  // begins such a character leads anywhere else.
+  struct Loop {
+    std::uint32_t machine;
+    std::uint32_t most;
+  };
+  static constexpr std::uint32_t kEndless = 0xFFFFFFFFU;
+  std::optional<Loop> loop(SubsetId subset);
+
+  // The bytes that may come next; any, where there are combinations.
+  std::bitset<256> first_bytes(SubsetId subset) const { return first_bytes(subset, kNowhere); }
+
   // Whether combination b (an index into nfa.booleans) has a member; true where that takes too long to find out.
   bool has_member(std::uint32_t combination);
 
@@ -110,6 +124,12 @@ class Subsets {
 
   class Collector;
 
+  std::optional<Loop> loop_of_character(SubsetId subset, Position p);
+  std::optional<Loop> loop_of_combination(SubsetId subset, Position p);
+  std::optional<Loop> loop_of_tuple(TupleId tuple);
+  bool leaves_alone(SubsetId subset, Position p, std::uint32_t machine) const;
+  std::bitset<256> first_bytes(SubsetId subset, Position without) const;
+  SubsetId closure(Position p);
   SubsetId make_step(const std::vector<Position>& positions, std::size_t byte_class);
   void make_row(SubsetId subset);
   Position step_position(Position p, std::size_t byte_class) const;

@@ -117,12 +117,14 @@ class Grammar {
 
  private:
   NodeId intern(Node node, const std::vector<NodeId>& children = {});
+  static std::uint64_t hash_of(const Node& node, std::span<const NodeId> children);
+  void grow_index();
   std::uint32_t intern_char_set(CharSet set);
 
   std::vector<Node> nodes_;
   std::vector<NodeId> child_pool_;
   std::vector<CharSet> char_sets_;
-  std::unordered_multimap<std::uint64_t, NodeId> index_;
+  std::vector<std::pair<std::uint32_t, NodeId>> index_;  // open addressing: hash and node, kNothing where free
   std::unordered_multimap<std::uint64_t, std::uint32_t> char_set_index_;
 };
 

@@ -28,13 +28,13 @@ struct Group {
   GoalId goal = kAnything;
 };
 
-// A declared key.
+// A declared key; its node is without quotes.
 struct Named {
   StringId name;
   NodeId key;
   GoalId goal;
   bool required;
-  NodeId member;  // the key with a value
+  NodeId value;
 };
 
 class ObjectText {
@@ -65,6 +65,13 @@ class ObjectText {
   GoalId both(GoalId first, GoalId second) { return document_.conjunction(first, second); }
   NodeId enclosed(NodeId contents, bool or_empty) { return text_.enclosed('{', contents, '}', or_empty); }
   NodeId behind(NodeId node) { return grammar_.seq(text_.comma, node); }
+  // A named member and what follows it; built from the back, so that each node is made once.
+  NodeId with(const Named& member, NodeId tail = Grammar::kEmpty) {
+    return grammar_.seq({text_.quote, member.key, text_.quote, text_.colon, member.value, tail});
+  }
+  NodeId behind(const Named& member, NodeId tail = Grammar::kEmpty) {
+    return tail == Grammar::kNothing ? tail : grammar_.seq(text_.comma, with(member, tail));
+  }
   NodeId any_number(NodeId node) { return grammar_.repeat(node, 0, Grammar::kUnbounded); }
   bool is_open() const { return rest_ != Grammar::kNothing; }
 
@@ -248,7 +255,7 @@ class ObjectText {
         if (needed) return false;
         continue;
       }
-      members_.push_back({name, spelled, goal, needed, text_.member(spelled, node)});
+      members_.push_back({name, spelled, goal, needed, node});
     }
     return true;
   }
@@ -306,13 +313,13 @@ class ObjectText {
     if (first_required != members_.end()) {
       NodeId contents = after;
       for (auto member = members_.end(); member-- != first_required + 1;) {
-        const NodeId node = behind(member->member);
-        contents = grammar_.seq(member->required ? node : grammar_.optional(node), contents);
+        contents = member->required ? behind(*member, contents)
+                                    : grammar_.seq(grammar_.optional(behind(*member)), contents);
       }
-      contents = grammar_.seq(first_required->member, contents);
+      contents = with(*first_required, contents);
       for (auto member = first_required; member != members_.begin();) {
         --member;
-        contents = grammar_.seq(grammar_.optional(grammar_.seq(member->member, text_.comma)), contents);
+        contents = grammar_.seq(grammar_.optional(with(*member, text_.comma)), contents);
       }
       return enclosed(contents, false);
     }
@@ -320,8 +327,8 @@ class ObjectText {
     NodeId tail = after;
     NodeId contents = others;
     for (auto member = members_.rbegin(); member != members_.rend(); ++member) {
-      contents = grammar_.alt({grammar_.seq(member->member, tail), contents});
-      tail = grammar_.seq(grammar_.optional(behind(member->member)), tail);
+      contents = grammar_.alt({with(*member, tail), contents});
+      tail = grammar_.seq(grammar_.optional(behind(*member)), tail);
     }
     return enclosed(contents, true);
   }
@@ -348,8 +355,10 @@ class ObjectText {
       for (std::int64_t count = 0; count <= cap; ++count) {
         const std::int64_t more = most < 0 && count == cap ? cap : count + 1;
         NodeId node = Grammar::kNothing;
-        if (more <= cap) node = grammar_.seq(member->member, following[static_cast<std::size_t>(more)]);
-        if (count > 0) node = behind(node);
+        if (more <= cap) {
+          const NodeId tail = following[static_cast<std::size_t>(more)];
+          node = count > 0 ? behind(*member, tail) : with(*member, tail);
+        }
         row.push_back(member->required ? node : grammar_.alt({node, following[static_cast<std::size_t>(count)]}));
       }
     }
@@ -378,8 +387,8 @@ class ObjectText {
       if (most < 0 || done < most) {
         for (std::size_t i = 0; i < count; ++i) {
           if ((left >> i & 1U) == 0) continue;
-          parts.push_back(
-              grammar_.seq({joint, members_[i].member, after.at({left & ~(std::size_t{1} << i), others})}));
+          const NodeId tail = after.at({left & ~(std::size_t{1} << i), others});
+          parts.push_back(begun ? behind(members_[i], tail) : with(members_[i], tail));
         }
         if (is_open() && others < cap) {
           parts.push_back(grammar_.seq({joint, rest_, after.at({left, others + 1})}));
@@ -401,7 +410,7 @@ class ObjectText {
   // Members in any order and number.
   NodeId anyhow() {
     std::vector<NodeId> parts = {rest_};
-    for (const Named& member : members_) parts.push_back(member.member);
+    for (const Named& member : members_) parts.push_back(with(member));
     const NodeId one = grammar_.alt(parts);
     return enclosed(grammar_.seq(one, any_number(behind(one))), !has_required());
   }
@@ -455,7 +464,7 @@ class ObjectText {
     }
     NodeId beginning = first[everything];
     for (auto member = members_.rbegin(); member != members_.rend(); ++member) {
-      std::vector<std::pair<std::size_t, NodeId>> ways = {{0, member->member}};
+      std::vector<std::pair<std::size_t, NodeId>> ways = {{0, with(*member)}};
       for (std::size_t claimed = 1; claimed <= everything; ++claimed) {
         GoalId goal = member->goal;
         bool possible = true;
