@@ -201,6 +201,9 @@ NB_MODULE(_core, m) {
   m.def("canonical_json", &schema::canonical_text, "source"_a,
         "The same JSON in ASCII without blanks; raises GrammarError, with line and column, for other texts.");
 
+  m.def("json_text", &schema::text_of, "value"_a, "what"_a,
+        "The JSON of a Python value in ASCII without blanks; raises GrammarError where it has none, about `what` it is.");
+
   nb::class_<MachineSource>(m, "MachineSource", "A language that no grammar can say; see GrammarBuilder.machine.");
 
   nb::class_<Builder>(m, "GrammarBuilder", "Builds a grammar expression by expression; nodes are ints of this builder.")

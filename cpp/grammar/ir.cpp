@@ -132,12 +132,7 @@ NodeId Grammar::seq(NodeId first, NodeId second) {
   if (first == kNothing || second == kNothing) return kNothing;
   if (first == kEmpty) return second;
   if (second == kEmpty) return first;
-  if (nodes_[first].kind != NodeKind::kSeq) {
-    Node node{NodeKind::kSeq};
-    node.a = first;
-    node.b = second;
-    return intern(node);
-  }
+  if (nodes_[first].kind != NodeKind::kSeq) return join(first, second);
   // Right-nested, so that common tails are one node: (a b) c becomes a (b c).
   std::vector<NodeId> left;
   while (nodes_[first].kind == NodeKind::kSeq) {
@@ -153,6 +148,16 @@ NodeId Grammar::seq(NodeId first, NodeId second) {
     tail = intern(node);
   }
   return tail;
+}
+
+NodeId Grammar::join(NodeId first, NodeId second) {
+  if (first == kNothing || second == kNothing) return kNothing;
+  if (first == kEmpty) return second;
+  if (second == kEmpty) return first;
+  Node node{NodeKind::kSeq};
+  node.a = first;
+  node.b = second;
+  return intern(node);
 }
 
 NodeId Grammar::seq(const std::vector<NodeId>& nodes) {

@@ -89,6 +89,8 @@ class Grammar {
   NodeId chars(CharSet ranges, Codec codec);
   NodeId seq(NodeId first, NodeId second);
   NodeId seq(const std::vector<NodeId>& nodes);
+  // Like seq, but `first` stays one node: worth it where it is long and used in many places.
+  NodeId join(NodeId first, NodeId second);
   NodeId alt(const std::vector<NodeId>& nodes);
   NodeId repeat(NodeId node, std::int32_t min, std::int32_t max);
   NodeId optional(NodeId node) { return alt({node, kEmpty}); }

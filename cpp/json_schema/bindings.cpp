@@ -4,6 +4,9 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 
+#include <cmath>
+#include <vector>
+
 namespace nb = nanobind;
 
 namespace tamis::schema {
@@ -27,7 +30,122 @@ namespace {
   throw nb::python_error();
 }
 
+// Writes a Python value as JSON, as Python's json module would, but for keys that are no strings.
+class Writer {
+ public:
+  explicit Writer(std::string what) : what_(std::move(what)) {}
+
+  std::string text(const nb::handle& value) {
+    write(value);
+    return std::move(out_);
+  }
+
+ private:
+  struct Step {
+    nb::object key;
+    std::size_t index;
+  };
+
+  void write(const nb::handle& value) {
+    if (path_.size() > kMaxNesting) raise(SchemaError("the " + what_ + " is nested too deeply"));
+    PyObject* object = value.ptr();
+    if (object == Py_None) {
+      out_ += "null";
+    } else if (object == Py_True) {
+      out_ += "true";
+    } else if (object == Py_False) {
+      out_ += "false";
+    } else if (PyUnicode_Check(object)) {
+      write_string(value);
+    } else if (PyLong_Check(object)) {
+      write_number(nb::steal(PyNumber_ToBase(object, 10)));
+    } else if (PyFloat_Check(object)) {
+      write_float(PyFloat_AsDouble(object));
+    } else if (PyList_Check(object) || PyTuple_Check(object)) {
+      write_items(nb::borrow<nb::sequence>(value));
+    } else if (PyDict_Check(object)) {
+      write_members(nb::borrow<nb::dict>(value));
+    } else if (value.type().is(nb::module_::import_("decimal").attr("Decimal")) &&
+               nb::cast<bool>(value.attr("is_finite")())) {
+      write_number(nb::str(value));
+    } else {
+      const std::string type = nb::cast<std::string>(nb::handle(value.type()).attr("__name__"));
+      refuse("Object of type " + type + " is not JSON serializable");
+    }
+  }
+
+  [[noreturn]] void refuse(const std::string& why) const {
+    raise(SchemaError("the " + what_ + " cannot be written as JSON: " + why));
+  }
+
+  void write_string(const nb::handle& value) {
+    const nb::object bytes = nb::steal(PyUnicode_AsEncodedString(value.ptr(), "utf-8", "surrogatepass"));
+    if (!bytes.is_valid()) throw nb::python_error();
+    out_ += quoted({PyBytes_AsString(bytes.ptr()), static_cast<std::size_t>(PyBytes_Size(bytes.ptr()))});
+  }
+
+  void write_number(const nb::object& digits) {
+    if (!digits.is_valid()) {  // thousands of digits
+      PyErr_Clear();
+      refuse("an integer of so many digits");
+    }
+    out_ += nb::cast<std::string>(digits);
+  }
+
+  void write_float(double value) {
+    if (!std::isfinite(value)) refuse("Out of range float values are not JSON compliant");
+    char* digits = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, nullptr);
+    if (digits == nullptr) throw nb::python_error();
+    out_ += digits;
+    PyMem_Free(digits);
+  }
+
+  void write_items(const nb::sequence& items) {
+    out_.push_back('[');
+    path_.push_back({nb::object(), 0});
+    for (const nb::handle item : items) {
+      if (path_.back().index++ > 0) out_.push_back(',');
+      write(item);
+    }
+    path_.pop_back();
+    out_.push_back(']');
+  }
+
+  void write_members(const nb::dict& members) {
+    out_.push_back('{');
+    bool first = true;
+    for (const auto& [key, item] : members) {
+      if (!PyUnicode_Check(key.ptr())) {
+        raise(SchemaError("a key of the " + what_ + " is not a string", pointer(),
+                          nb::cast<std::string>(nb::repr(key))));
+      }
+      if (!first) out_.push_back(',');
+      first = false;
+      write_string(key);
+      out_.push_back(':');
+      path_.push_back({nb::borrow(key), 0});
+      write(item);
+      path_.pop_back();
+    }
+    out_.push_back('}');
+  }
+
+  std::string pointer() const {
+    std::string out;
+    for (const Step& step : path_) {
+      out += "/" + (step.key.is_valid() ? escaped(nb::cast<std::string>(step.key)) : std::to_string(step.index - 1));
+    }
+    return out;
+  }
+
+  std::string what_;
+  std::string out_;
+  std::vector<Step> path_;
+};
+
 }  // namespace
+
+std::string text_of(const nb::handle& value, const std::string& what) { return Writer(what).text(value); }
 
 Options options_of(const std::string& property_order, const std::string& whitespace, bool assert_formats, bool labels) {
   Options options;

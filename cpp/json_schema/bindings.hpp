@@ -23,6 +23,9 @@ NodeId lower_schema(Grammar& grammar, std::string source, std::optional<std::str
 // A schema's text without blanks and in ASCII, so that equal schemas have equal texts.
 std::string canonical_text(std::string source);
 
+// The JSON text of a Python value, likewise; raises GrammarError where it has none.  `what` it is, for messages.
+std::string text_of(const nanobind::handle& value, const std::string& what);
+
 // From the words that Python's options are, which are checked there.
 Options options_of(const std::string& property_order, const std::string& whitespace, bool assert_formats, bool labels);
 

@@ -45,11 +45,13 @@ NodeId Punctuation::string(NodeId contents) const { return grammar.seq({quote, c
 NodeId Punctuation::member(NodeId key, NodeId value) const { return grammar.seq({string(key), colon, value}); }
 
 NodeId Punctuation::enclosed(char opening, NodeId contents, char closing, bool or_empty) const {
-  const NodeId left = byte(grammar, opening);
-  const NodeId right = byte(grammar, closing);
-  const NodeId full = grammar.seq({left, blank, contents, blank, right});
-  return or_empty ? grammar.alt({full, grammar.seq({left, blank, right})}) : full;
+  const NodeId right = this->closing(closing);
+  const NodeId full = grammar.seq({this->opening(opening), contents, right});
+  return or_empty ? grammar.alt({full, grammar.seq({byte(grammar, opening), right})}) : full;
 }
+
+NodeId Punctuation::opening(char bracket) const { return grammar.seq(byte(grammar, bracket), blank); }
+NodeId Punctuation::closing(char bracket) const { return grammar.seq(blank, byte(grammar, bracket)); }
 
 Lowering::Lowering(Grammar& grammar, Normaliser& normaliser, Whitespace whitespace, bool labels)
     : grammar(grammar),

@@ -29,6 +29,9 @@ struct Punctuation {
   Punctuation(Grammar& grammar, Whitespace whitespace);
 
   NodeId string(NodeId contents) const;
+  // A bracket with the blanks inside of it.
+  NodeId opening(char bracket) const;
+  NodeId closing(char bracket) const;
   // Brackets around contents (kNothing: there can be none), or around nothing if `or_empty`.
   NodeId enclosed(char opening, NodeId contents, char closing, bool or_empty) const;
   NodeId member(NodeId key, NodeId value) const;

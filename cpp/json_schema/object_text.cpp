@@ -28,10 +28,9 @@ struct Group {
   GoalId goal = kAnything;
 };
 
-// A declared key; its node is without quotes.
+// A declared key.
 struct Named {
   StringId name;
-  NodeId key;
   GoalId goal;
   bool required;
   NodeId value;
@@ -67,7 +66,8 @@ class ObjectText {
   NodeId behind(NodeId node) { return grammar_.seq(text_.comma, node); }
   // A named member and what follows it; built from the back, so that each node is made once.
   NodeId with(const Named& member, NodeId tail = Grammar::kEmpty) {
-    return grammar_.seq({text_.quote, member.key, text_.quote, text_.colon, member.value, tail});
+    const NodeId behind_key = grammar_.seq({text_.quote, text_.colon, grammar_.join(member.value, tail)});
+    return grammar_.seq(text_.quote, lowering_.strings.exactly(member.name, behind_key));
   }
   NodeId behind(const Named& member, NodeId tail = Grammar::kEmpty) {
     return tail == Grammar::kNothing ? tail : grammar_.seq(text_.comma, with(member, tail));
@@ -250,12 +250,11 @@ class ObjectText {
         oracle_.contradictions.push_back(document_.pointer(goal).value_or(""));
         return false;
       }
-      const NodeId spelled = lowering_.strings.exactly(name);
-      if (spelled == Grammar::kNothing) {
+      if (has_surrogate(oracle_.strings().text(name))) {  // which no text has
         if (needed) return false;
         continue;
       }
-      members_.push_back({name, spelled, goal, needed, node});
+      members_.push_back({name, goal, needed, node});
     }
     return true;
   }
@@ -304,33 +303,33 @@ class ObjectText {
     return out;
   }
 
-  // Named members in their order, then any number of others.
+  // Named members in their order, then any number of others; everything is built from the back, so that no sequence is
+  // made twice.
   NodeId declared() {
-    const NodeId others = grammar_.seq(rest_, any_number(behind(rest_)));
-    const NodeId after = grammar_.optional(behind(others));
+    const NodeId right = text_.closing('}');
+    const NodeId others = is_open() ? grammar_.seq({rest_, any_number(behind(rest_)), right}) : Grammar::kNothing;
+    NodeId tail = right;
+    if (is_open()) tail = grammar_.alt({grammar_.seq(text_.comma, others), right});
     const auto first_required =
         std::find_if(members_.begin(), members_.end(), [](const Named& member) { return member.required; });
     if (first_required != members_.end()) {
-      NodeId contents = after;
       for (auto member = members_.end(); member-- != first_required + 1;) {
-        contents = member->required ? behind(*member, contents)
-                                    : grammar_.seq(grammar_.optional(behind(*member)), contents);
+        tail = member->required ? behind(*member, tail) : grammar_.seq(grammar_.optional(behind(*member)), tail);
       }
-      contents = with(*first_required, contents);
+      tail = with(*first_required, tail);
       for (auto member = first_required; member != members_.begin();) {
         --member;
-        contents = grammar_.seq(grammar_.optional(with(*member, text_.comma)), contents);
+        tail = grammar_.seq(grammar_.optional(with(*member, text_.comma)), tail);
       }
-      return enclosed(contents, false);
+      return grammar_.seq(text_.opening('{'), tail);
     }
-    // From the back: what follows when some member came already (tail), and when none did (contents).
-    NodeId tail = after;
+    // What follows when some member came already (tail), and when none did (contents).
     NodeId contents = others;
     for (auto member = members_.rbegin(); member != members_.rend(); ++member) {
       contents = grammar_.alt({with(*member, tail), contents});
       tail = grammar_.seq(grammar_.optional(behind(*member)), tail);
     }
-    return enclosed(contents, true);
+    return grammar_.alt({grammar_.seq(text_.opening('{'), contents), enclosed(Grammar::kNothing, true)});
   }
 
   // Members in order with a bound on their number: one node for each place and each count so far.
@@ -475,7 +474,7 @@ class ObjectText {
         }
         if (!possible || goal == kNothing) continue;
         const NodeId node = value(goal);
-        if (node != Grammar::kNothing) ways.emplace_back(claimed, text_.member(member->key, node));
+        if (node != Grammar::kNothing) ways.emplace_back(claimed, with({member->name, goal, true, node}));
       }
       const std::vector<NodeId> following = row;
       for (std::size_t left = 0; left <= everything; ++left) {

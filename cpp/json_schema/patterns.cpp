@@ -221,11 +221,9 @@ NodeId StringText::character(std::uint32_t code_point) {
   return node;
 }
 
-NodeId StringText::exactly(StringId text) { return exactly(patterns_.strings.text(text)); }
-
-NodeId StringText::exactly(std::string_view text) {
-  const std::vector<std::uint32_t> characters = code_points(text);
-  NodeId node = Grammar::kEmpty;
+NodeId StringText::exactly(StringId text, NodeId tail) {
+  const std::vector<std::uint32_t> characters = code_points(patterns_.strings.text(text));
+  NodeId node = tail;
   for (auto c = characters.rbegin(); c != characters.rend(); ++c) node = grammar_.seq(character(*c), node);
   return node;
 }

@@ -82,9 +82,8 @@ class StringText {
   NodeId contents(const StringShape& shape);
   // All strings that match the pattern, have the format or are in the union.
   NodeId atom(AtomId atom);
-  // Exactly this string.
-  NodeId exactly(StringId text);
-  NodeId exactly(std::string_view text);
+  // Exactly this string, and what follows it.
+  NodeId exactly(StringId text, NodeId tail = Grammar::kEmpty);
 
  private:
   NodeId character(std::uint32_t code_point);

@@ -369,6 +369,13 @@ std::vector<std::uint32_t> code_points(std::string_view characters) {
   return out;
 }
 
+bool has_surrogate(std::string_view characters) {
+  for (std::size_t at = characters.find('\xED'); at != std::string_view::npos; at = characters.find('\xED', at + 1)) {
+    if (at + 1 < characters.size() && static_cast<unsigned char>(characters[at + 1]) >= 0xA0) return true;
+  }
+  return false;
+}
+
 std::size_t length_in_code_points(std::string_view characters) {
   return static_cast<std::size_t>(std::count_if(characters.begin(), characters.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;

@@ -88,6 +88,7 @@ std::string quoted(std::string_view characters);
 void append_utf8(std::string& out, std::uint32_t code_point);
 // The code points of a string of the above kind.
 std::vector<std::uint32_t> code_points(std::string_view characters);
+bool has_surrogate(std::string_view characters);
 std::size_t length_in_code_points(std::string_view characters);
 
 }  // namespace tamis::schema

@@ -14,12 +14,10 @@ Keywords that no draft defines are annotations, as the specification has it; one
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Literal
 
-from .._core import GrammarBuilder, canonical_json
+from .._core import GrammarBuilder, canonical_json, json_text
 from ..errors import GrammarError
 from ..grammar import Grammar
 from .patterns import pattern_node, well_known_document
@@ -53,12 +51,17 @@ def json_schema(
     Raises GrammarError, with a JSON pointer, for what is not a schema, what refers nowhere, what is not supported and
     what admits no value.
     """
-    source = canonical_json(schema) if isinstance(schema, str) else _canonical(schema, "schema")
+    if isinstance(schema, str):
+        source = canonical_json(schema)
+    elif isinstance(schema, (dict, bool)):
+        source = json_text(schema, "schema")
+    else:
+        raise GrammarError("a schema is an object, true or false", text=repr(schema))
     options: dict[str, Any] = {"property_order": property_order, "format": format, "whitespace": whitespace}
     if resources is not None and not isinstance(resources, Mapping):
         raise GrammarError(f"resources must be a mapping of URIs to documents, not {type(resources).__name__}")
     if resources:
-        options["resources"] = _canonical(dict(resources), "resources")
+        options["resources"] = json_text(dict(resources), "resources")
     return Grammar("json_schema", source, options)
 
 
@@ -93,61 +96,3 @@ def lower(
         pattern_node,
         well_known_document,
     )
-
-
-def _canonical(value: Any, what: str) -> str:
-    """JSON text of a schema, its keys in their order."""
-    if what == "schema" and not isinstance(value, (dict, bool)):
-        raise GrammarError("a schema is an object, true or false", text=repr(value))
-    try:
-        _refuse_other_keys(value, what)
-        return _written(value)
-    except RecursionError:
-        raise GrammarError(f"the {what} is nested too deeply") from None
-    except GrammarError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise GrammarError(f"the {what} cannot be written as JSON: {error}") from None
-
-
-def _refuse_other_keys(value: Any, what: str) -> None:
-    """Python's json would turn None into "null" and 1 into "1"."""
-    pending, seen = [(value, "")], set()
-    while pending:
-        part, pointer = pending.pop()
-        if isinstance(part, (dict, list, tuple)):
-            if id(part) in seen:
-                continue
-            seen.add(id(part))
-        if isinstance(part, dict):
-            for key, item in part.items():
-                if not isinstance(key, str):
-                    raise GrammarError(f"a key of the {what} is not a string", pointer=pointer, text=repr(key))
-                pending.append((item, f"{pointer}/{_escaped(key)}"))
-        elif isinstance(part, (list, tuple)):
-            pending.extend((item, f"{pointer}/{index}") for index, item in enumerate(part))
-
-
-def _escaped(token: str) -> str:
-    """`token` as a reference token of a JSON pointer (RFC 6901, section 3)."""
-    return token.replace("~", "~0").replace("/", "~1")
-
-
-class _HasDecimals(Exception):
-    pass
-
-
-def _written(value: Any) -> str:
-    def other(item: Any) -> Any:
-        if isinstance(item, Decimal) and item.is_finite():
-            raise _HasDecimals
-        raise TypeError(f"Object of type {type(item).__name__} is not JSON serializable")
-
-    try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False, default=other)
-    except _HasDecimals:  # which json cannot write
-        if isinstance(value, dict):
-            return "{" + ",".join(f"{json.dumps(key)}:{_written(item)}" for key, item in value.items()) + "}"
-        if isinstance(value, (list, tuple)):
-            return "[" + ",".join(map(_written, value)) + "]"
-        return str(value)
