@@ -60,9 +60,6 @@ def _python_escape(cursor: Cursor, letter: str, start: int, in_class: bool) -> i
         code = int(letter + cursor.take_while(OCTAL, limit=2), 8)
     elif letter in "123" and len(cursor.peek(2)) == 2 and all(c in OCTAL for c in cursor.peek(2)):
         code = int(letter + cursor.take(2), 8)
-    elif letter in DIGITS and not in_class:
-        cursor.take_while(DIGITS, limit=1)
-        raise cursor.unsupported("a back-reference", start)
     elif letter in LETTERS + DIGITS:
         raise cursor.error(f"unknown escape \\{letter}", start)
     else:
@@ -92,7 +89,7 @@ def _ecma_escape(cursor: Cursor, letter: str, start: int, in_class: bool) -> int
         return 0
     if letter in DIGITS:
         cursor.take_while(DIGITS)
-        raise cursor.unsupported("a back-reference or an octal escape", start, "Write \\xHH for a character.")
+        raise cursor.error("an octal escape is not allowed", start, "Write \\xHH for a character.")
     if letter in LETTERS:
         raise cursor.error(f"unknown escape \\{letter}", start)
     return ord(letter)

@@ -8,7 +8,24 @@ from ..builder import BYTES, Builder
 from ..errors import GrammarError
 from .charsets import EVERYTHING, Ranges, intersection
 from .contexts import ContextLowering
-from .nodes import Alternatives, Assertion, Chars, Node, Repeat, Sequence, assertions, postorder
+from .nodes import (
+    Alternatives,
+    Assertion,
+    Atomic,
+    Backreference,
+    Chars,
+    Commit,
+    Conditional,
+    Forget,
+    Group,
+    Look,
+    Node,
+    Recurse,
+    Repeat,
+    Sequence,
+    assertions,
+    postorder,
+)
 
 
 def universe(codec: int) -> Ranges:
@@ -26,6 +43,7 @@ def lower_pattern(builder: Builder, ast: Node, codec: int, search: bool = False)
     if search:
         anything = Repeat(Chars(universe(codec)), 0, -1)
         ast = Sequence((anything, *(ast.items if isinstance(ast, Sequence) else (ast,)), anything))
+    refuse_unsupported(ast)
     found = assertions(ast)
     if not found:
         return lower_plain(builder, ast, codec)
@@ -53,8 +71,22 @@ def _lower_one(builder: Builder, node: Node, codec: int, lowered: dict[int, int]
         return builder.alt([lowered[id(item)] for item in node.items])
     if isinstance(node, Sequence):
         return builder.seq([lowered[id(item)] for item in node.items])
+    if isinstance(node, Group):
+        return lowered[id(node.item)]
     assert not isinstance(node, Assertion), "assertions are lowered with their context"
     raise TypeError(node)
+
+
+def refuse_unsupported(ast: Node) -> None:
+    """Raise GrammarError if `ast` holds what no lowering understands."""
+    for node in postorder(ast):
+        name = _UNSUPPORTED.get(type(node))
+        if isinstance(node, Look):
+            name = _LOOKS[node.ahead, node.negated]
+        elif isinstance(node, Repeat) and node.possessive:
+            name = "a possessive quantifier"
+        if name is not None:
+            raise GrammarError(f"regular expression: {name} is not supported", hint="Rewrite the pattern without it.")
 
 
 def refuse_assertions(ast: Node, where: str, allowed: Collection[str] = ()) -> None:
@@ -80,4 +112,18 @@ _NAMES = {
     "not_ahead": "a negative lookahead",
     "behind": "a lookbehind",
     "not_behind": "a negative lookbehind",
+}
+_UNSUPPORTED = {
+    Atomic: "an atomic group (?>...)",
+    Backreference: "a back-reference",
+    Commit: "a backtracking verb",
+    Conditional: "a conditional group (?(...)...)",
+    Forget: "a back-reference",
+    Recurse: "recursion",
+}
+_LOOKS = {
+    (True, False): "a lookahead (?=...)",
+    (True, True): "a negative lookahead (?!...)",
+    (False, False): "a lookbehind (?<=...)",
+    (False, True): "a negative lookbehind (?<!...)",
 }

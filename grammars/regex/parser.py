@@ -1,7 +1,7 @@
 """Regular expression text to syntax tree, for Python's `re` and for ECMA-262 (the patterns of JSON Schema).
 
 One loop with an explicit stack of open groups: nesting costs no recursion. Whatever `re` itself refuses is refused
-with its message; longer look-around than one character and what no finite automaton can do are refused by name.
+with its message. `groups.py` reads what opens a group, `escapes.py` escapes and classes.
 """
 
 from __future__ import annotations
@@ -10,57 +10,20 @@ import functools
 import re
 import sys
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from ..errors import GrammarError
-from .charsets import ASCII_WORD, ECMA_NEWLINES, EVERYTHING, NEWLINE, category, negate, normalise
+from .charsets import ASCII_WORD, ECMA_NEWLINES, EVERYTHING, NEWLINE, category, negate
 from .cursor import Cursor
 from .escapes import DIGITS, character_class, escape, literal
-from .nodes import EMPTY, Alternatives, Assertion, AssertionKind, Chars, Node, Repeat, Sequence
+from .groups import GroupTable, OpenGroup, open_group
+from .nodes import Assertion, Chars, Forget, Group, Node, Repeat, Sequence, postorder
 
 Dialect = Literal["python", "ecma"]
 
 MAX_NESTING: Final = 200
 MAX_REPEAT: Final = 2**31 - 2
-
-_LOOKAROUND: Final[dict[str, tuple[AssertionKind, str]]] = {
-    "?=": ("ahead", "a lookahead (?=...)"),
-    "?!": ("not_ahead", "a negative lookahead (?!...)"),
-    "?<=": ("behind", "a lookbehind (?<=...)"),
-    "?<!": ("not_behind", "a negative lookbehind (?<!...)"),
-}
-_REFUSED_GROUPS = {
-    "?>": "an atomic group (?>...)",
-    "?P=": "a back-reference (?P=...)",
-    "?(": "a conditional group (?(...)...)",
-}
-
-
-@dataclass(slots=True)
-class _Group:
-    """An open parenthesis (or the whole pattern): where it stands, the flags inside, and what was read so far."""
-
-    start: int
-    flags: frozenset[str]
-    look: str = ""  # "?=" and so on, for a look-around
-    branches: list[Node] = field(default_factory=list)
-    items: list[Node] = field(default_factory=list)
-    repeatable: bool = False
-
-    def add(self, node: Node, repeatable: bool) -> None:
-        self.items.append(node)
-        self.repeatable = repeatable
-
-    def end_branch(self) -> None:
-        self.branches.append(
-            self.items[0] if len(self.items) == 1 else Sequence(tuple(self.items)) if self.items else EMPTY
-        )
-        self.items, self.repeatable = [], False
-
-    def close(self) -> Node:
-        self.end_branch()
-        return self.branches[0] if len(self.branches) == 1 else Alternatives(tuple(self.branches))
 
 
 def parse(pattern: str, dialect: Dialect = "python", flags: str = "") -> Node:
@@ -69,8 +32,7 @@ def parse(pattern: str, dialect: Dialect = "python", flags: str = "") -> Node:
     `dialect` "python" is `re` (Unicode classes, IGNORECASE as `re` does it), "ecma" is ECMA-262 with the u flag, plus
     the web's leniency for escaped punctuation and literal braces. `flags` are letters in force from the start, as in
     `(?flags)`; "ecma" knows m and s. Raises GrammarError with line, column and the offending text: syntax errors,
-    look-around for more than one character, back-references, conditional, atomic and possessive constructs, unknown
-    Unicode properties, more than 200 nested groups.
+    unknown Unicode properties, more than 200 nested groups.
     """
     if not isinstance(pattern, str):
         raise GrammarError(f"a regular expression must be a string, not {type(pattern).__name__}", text=repr(pattern))
@@ -85,7 +47,11 @@ def parse(pattern: str, dialect: Dialect = "python", flags: str = "") -> Node:
 
 @functools.lru_cache(maxsize=2048)
 def _parse(pattern: str, ecma: bool, flags: str) -> Node:
-    tree = _Parser(Cursor(pattern, ecma), frozenset(flags)).parse()
+    parser = _Parser(Cursor(pattern, ecma), frozenset(flags), {}, -1)
+    tree = parser.parse()
+    if parser.table.refers_forward:
+        # Now all groups are known.
+        tree = _Parser(Cursor(pattern, ecma), frozenset(flags), parser.table.names, parser.table.count).parse()
     if not ecma:
         _confirm_with_re(pattern, flags)
     return tree
@@ -111,10 +77,12 @@ def _confirm_with_re(pattern: str, flags: str) -> None:
 
 
 class _Parser:
-    def __init__(self, cursor: Cursor, flags: frozenset[str]) -> None:
+    def __init__(self, cursor: Cursor, flags: frozenset[str], names: Mapping[str, int], total: int) -> None:
+        """`names` and `total` are the groups of the whole pattern if a first reading has found them (else -1)."""
         self.cursor = cursor
         self.ecma = cursor.ecma
-        self.stack = [_Group(0, flags)]
+        self.table = GroupTable(cursor, names, total)
+        self.stack = [OpenGroup(0, flags)]
 
     def parse(self) -> Node:
         cursor = self.cursor
@@ -128,15 +96,14 @@ class _Parser:
             elif next_char == ")":
                 self._close()
             elif next_char == "|":
-                cursor.take()
-                group.end_branch()
+                group.end_branch(cursor)
             elif next_char in "*+?{" and self._quantify(group):
                 pass
             else:
                 self._atom(group)
         if len(self.stack) > 1:
             raise cursor.error("this group lacks its closing ')'", self.stack[-1].start)
-        return self.stack[0].close()
+        return self.table.finish(self.stack[0].close(cursor))
 
     def _skip_verbose(self) -> None:
         if self.cursor.take() == "#":
@@ -144,85 +111,31 @@ class _Parser:
             self.cursor.at = len(self.cursor.pattern) if end < 0 else end + 1
 
     def _open(self) -> None:
-        cursor, flags = self.cursor, self.stack[-1].flags
-        start = cursor.at
-        cursor.take()
-        look = next((opening for opening in _LOOKAROUND if cursor.match(opening)), "")
-        if not look and cursor.peek() == "?":
-            scoped = self._special(start, flags)
-            if scoped is None:
-                return
-            flags = scoped
-        if len(self.stack) > MAX_NESTING:
-            raise cursor.error(f"more than {MAX_NESTING} nested groups", start)
-        self.stack.append(_Group(start, flags, look))
-
-    def _special(self, start: int, flags: frozenset[str]) -> frozenset[str] | None:
-        """What follows `(?`: the flags inside of the group, or None where no group begins."""
-        cursor = self.cursor
-        for opening, name in _REFUSED_GROUPS.items():
-            if cursor.match(opening):
-                raise cursor.unsupported(name, start)
-        cursor.take()
-        if cursor.match(":"):
-            return flags
-        if cursor.match("<" if self.ecma else "P<"):
-            name = cursor.until(">", start, "the group name")
-            if not name.isidentifier() and not self.ecma:
-                raise cursor.error(f"bad group name {name!r}", start)
-            return flags
-        if not self.ecma and cursor.match("#"):
-            cursor.until(")", start, "the comment")
-            return None
-        return self._flags(start, flags)
-
-    def _flags(self, start: int, flags: frozenset[str]) -> frozenset[str] | None:
-        cursor = self.cursor
-        known = "ims" if self.ecma else "aimsux"
-        added = cursor.take_while(known)
-        removed = cursor.take_while("ims" if self.ecma else "imsx") if cursor.match("-") else ""
-        if not added and not removed:
-            cursor.take()
-            raise cursor.error("unknown kind of group", start)
-        if self.ecma and "i" in added + removed:
-            raise cursor.unsupported("ignoring case (?i)", start, "Write both cases, as in [aA].")
-        if "a" in added:
-            flags -= {"u"}
-        if "u" in added:
-            flags -= {"a"}
-        changed = (flags | set(added)) - set(removed)
-        if cursor.match(":"):
-            return changed
-        if not self.ecma and not removed and cursor.match(")"):
-            group = self.stack[-1]
-            if len(self.stack) > 1 or group.branches or group.items:
-                raise cursor.error("global flags must stand at the start of the pattern", start)
-            group.flags = changed
-            return None
-        cursor.take()
-        raise cursor.error("unknown flag or unfinished group", start)
+        start = self.cursor.at
+        opened = open_group(self.cursor, self.stack, self.table)
+        if isinstance(opened, OpenGroup):
+            if len(self.stack) > MAX_NESTING:
+                raise self.cursor.error(f"more than {MAX_NESTING} nested groups", start)
+            self.stack.append(opened)
+        elif opened is not None:
+            self.stack[-1].add(opened, repeatable=True)
 
     def _close(self) -> None:
         cursor = self.cursor
         start = cursor.at
-        cursor.take()
         if len(self.stack) == 1:
             raise cursor.error("this ')' closes no group", start)
         group = self.stack.pop()
-        node = group.close()
-        self.stack[-1].add(self._look_around(group, node) if group.look else node, repeatable=True)
+        node = group.close(cursor)
+        cursor.take()
+        if group.kind == "test":
+            self.stack[-1].test = node
+            return
+        if group.number:
+            self.table.close(group.number, node)
+        self.stack[-1].add(node, repeatable=True)
 
-    def _look_around(self, group: _Group, node: Node) -> Assertion:
-        """Look-around for one character; anything longer is refused."""
-        kind, name = _LOOKAROUND[group.look]
-        branches = node.items if isinstance(node, Alternatives) else (node,)
-        ranges = [branch.ranges for branch in branches if isinstance(branch, Chars)]
-        if len(ranges) != len(branches):
-            hint = "Look-around is supported for one character, as in (?![a-z]); rewrite the pattern without it."
-            raise self.cursor.unsupported(name, group.start, hint)
-        return Assertion(kind, normalise(r for members in ranges for r in members))
-
-    def _quantify(self, group: _Group) -> bool:
+    def _quantify(self, group: OpenGroup) -> bool:
         """Apply the quantifier the cursor is on to the last item; False if it is a literal brace."""
         cursor = self.cursor
         start = cursor.at
@@ -235,14 +148,19 @@ class _Parser:
                 return False
             least, most = bounds
         lazy = cursor.match("?")
-        if not lazy and not self.ecma and cursor.match("+"):
-            raise cursor.unsupported("a possessive quantifier", start)
+        # Before 3.11 `re` has no possessive quantifiers, and says so.
+        possessive = not lazy and not self.ecma and cursor.match("+")
         if not group.items:
             raise cursor.error("there is nothing to repeat here", start)
         if not group.repeatable:
             what = "an anchor" if isinstance(group.items[-1], Assertion) else "a repetition"
             raise cursor.error(f"{what} cannot be repeated; put it into a group", start)
-        group.add(Repeat(group.items.pop(), least, most, lazy), repeatable=False)
+        item = group.items.pop()
+        if self.ecma and self.table.keeps_groups:
+            # Every round starts with its groups unset.
+            inner = tuple(n.number for n in postorder(item) if isinstance(n, Group))
+            item = Sequence((Forget(inner), item)) if inner else item
+        group.add(Repeat(item, least, most, lazy, possessive), repeatable=False)
         return True
 
     def _bounds(self, start: int) -> tuple[int, int] | None:
@@ -261,7 +179,7 @@ class _Parser:
             raise cursor.error("the least number of repetitions exceeds the greatest", start)
         return least, most
 
-    def _atom(self, group: _Group) -> None:
+    def _atom(self, group: OpenGroup) -> None:
         cursor, flags = self.cursor, group.flags
         next_char = cursor.peek()
         assertion = self._assertion(flags)
@@ -274,10 +192,10 @@ class _Parser:
             newlines = ECMA_NEWLINES if self.ecma else NEWLINE
             group.add(Chars(EVERYTHING if "s" in flags else negate(newlines)), repeatable=True)
         elif next_char == "\\":
-            start = cursor.at
-            if self.ecma and cursor.peek(2) == "\\k":
-                cursor.take(2)
-                raise cursor.unsupported("a back-reference", start)
+            reference = self.table.reference(flags)
+            if reference is not None:
+                group.add(reference, repeatable=True)
+                return
             ranges, code = escape(cursor, flags, in_class=False)
             group.add(Chars(ranges if code is None else literal(code, flags)), repeatable=True)
         else:
