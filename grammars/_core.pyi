@@ -9,6 +9,17 @@ class AutomatonLimitError(RuntimeError): ...
 
 class MachineSource: ...
 
+def regex_machine(
+    code: Sequence[tuple[int, int, int, int, int]],
+    sets: Sequence[Sequence[tuple[int, int]]],
+    loops: Sequence[tuple[int, int, bool, int, int, int]],
+    folds: Sequence[Sequence[tuple[int, Sequence[int]]]],
+    groups: int,
+    search: bool,
+    anchored: bool,
+    codec: int,
+) -> MachineSource: ...
+
 class GrammarBuilder:
     def __init__(self) -> None: ...
     def nothing(self) -> int: ...

@@ -119,7 +119,7 @@ class GroupTable:
         self.refers_forward = False
         self.keeps_groups = _MAY_REFER.search(cursor.pattern) is not None
         self._open: set[int] = set()
-        self._closed: dict[int, Node] = {}
+        self._conditions: list[tuple[int, int]] = []
 
     def open(self, name: str | None, start: int) -> int:
         """The number of a new group; 0 where nothing refers to groups."""
@@ -131,9 +131,8 @@ class GroupTable:
         self._open.add(self.count)
         return self.count
 
-    def close(self, number: int, node: Node) -> None:
+    def close(self, number: int) -> None:
         self._open.discard(number)
-        self._closed[number] = node
 
     def number(self, name: str, start: int) -> int:
         """The group that a reference names, by name or number."""
@@ -149,6 +148,16 @@ class GroupTable:
         if self._total < 0 and self._cursor.ecma:
             self.refers_forward = True
             return 0
+        raise self._cursor.error(f"there is no group {name!r}", start)
+
+    def condition(self, name: str, start: int) -> int:
+        """The group that a condition names; it may be open, or, by number, come later."""
+        if not name.isdecimal():
+            if name in self.names:
+                return self.names[name]
+        elif 0 < len(name) < 10 and int(name) > 0:
+            self._conditions.append((int(name), start))
+            return int(name)
         raise self._cursor.error(f"there is no group {name!r}", start)
 
     def reference(self, flags: frozenset[str]) -> Node | None:
@@ -181,6 +190,9 @@ class GroupTable:
 
     def finish(self, tree: Node) -> Node:
         """The tree without the groups that nothing refers to."""
+        for number, start in self._conditions:
+            if number > self.count:
+                raise self._cursor.error(f"there is no group {number}", start)
         if not self.keeps_groups:
             return tree
         wanted = set()
@@ -228,7 +240,7 @@ def open_group(cursor: Cursor, stack: Sequence[OpenGroup], table: GroupTable) ->
             return table.named_reference(flags, start)
         if cursor.match("("):
             name = cursor.until(")", start, "the condition")
-            return OpenGroup(start, flags, "conditional", test=table.number(name, start))
+            return OpenGroup(start, flags, "conditional", test=table.condition(name, start))
     return _flags(cursor, start, stack)
 
 

@@ -23,6 +23,7 @@ AssertionKind = Literal[
 ]
 
 
+EmptyRound = Literal["ends", "ends unless captured", "fails"]
 Fold = Literal["", "python", "ascii", "simple", "full"]
 
 
@@ -52,13 +53,15 @@ class Alternatives:
 class Repeat:
     """`least` to `most` times the item; `most` = -1: without end. `lazy` prefers few (no matter to the set of matching
     texts, unless something atomic is around it). `possessive` takes the first way to match and no other, as in an
-    atomic group."""
+    atomic group. `empty_round` says what becomes of a round that matches nothing, which matters to captures only: it
+    ends the repetition, or does so unless what a group matched has changed, or it fails."""
 
     item: Node
     least: int
     most: int
     lazy: bool = False
     possessive: bool = False
+    empty_round: EmptyRound = "ends"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

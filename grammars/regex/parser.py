@@ -18,7 +18,7 @@ from .charsets import ASCII_WORD, ECMA_NEWLINES, EVERYTHING, NEWLINE, category, 
 from .cursor import Cursor
 from .escapes import DIGITS, character_class, escape, literal
 from .groups import GroupTable, OpenGroup, open_group
-from .nodes import Assertion, Chars, Forget, Group, Node, Repeat, Sequence, postorder
+from .nodes import Assertion, Chars, EmptyRound, Forget, Group, Node, Repeat, Sequence, postorder
 
 Dialect = Literal["python", "ecma"]
 
@@ -132,7 +132,7 @@ class _Parser:
             self.stack[-1].test = node
             return
         if group.number:
-            self.table.close(group.number, node)
+            self.table.close(group.number)
         self.stack[-1].add(node, repeatable=True)
 
     def _quantify(self, group: OpenGroup) -> bool:
@@ -160,7 +160,8 @@ class _Parser:
             # Every round starts with its groups unset.
             inner = tuple(n.number for n in postorder(item) if isinstance(n, Group))
             item = Sequence((Forget(inner), item)) if inner else item
-        group.add(Repeat(item, least, most, lazy, possessive), repeatable=False)
+        empty_round: EmptyRound = "fails" if self.ecma else "ends"
+        group.add(Repeat(item, least, most, lazy, possessive, empty_round), repeatable=False)
         return True
 
     def _bounds(self, start: int) -> tuple[int, int] | None:
