@@ -24,7 +24,7 @@ AssertionKind = Literal[
 
 
 EmptyRound = Literal["ends", "ends unless captured", "fails"]
-Fold = Literal["", "python", "ascii", "simple", "full"]
+Fold = Literal["", "python", "ascii", "simple", "package", "full"]
 
 
 # Compared by identity: trees may be deep, and a recursive == or hash would overflow the stack.
@@ -102,7 +102,8 @@ class Group:
 @dataclass(frozen=True, slots=True, eq=False)
 class Backreference:
     """The text that a group matched last. `fold` says which characters count as the same: "" equal ones, "python" as
-    `re` ignores case, "ascii" that for ASCII letters only, "simple" and "full" by Unicode's case folding. A group that
+    `re` ignores case, "ascii" that for ASCII letters only, "simple" and "full" by Unicode's case folding, "package" as
+    the regex package does. A group that
     has not matched yet fails, or with `optional` matches the empty text, as in ECMA-262."""
 
     number: int

@@ -270,7 +270,6 @@ def test_what_has_no_order_of_preference_is_refused_by_name(pattern: str, dialec
 @pytest.mark.parametrize(
     ("pattern", "dialect", "named", "column"),
     [
-        ("(?i:a)", "ecma", "(?i)", 1),
         (r"\p{Script=Latin}", "ecma", "Script=Latin", 1),
     ],
 )
