@@ -465,21 +465,22 @@ bool Matcher::end_round(std::int32_t index) {
   // Past the minimum an unbounded count says nothing more.
   const std::int32_t count = loop.most < 0 ? std::min(before + 1, loop.least) : before + 1;
   const bool moved = position_ != registers_[at + 1];
-  bool again = moved;
+  const bool captured = registers_[at + 2] != registers_[kChanged];
+  bool again = true;
   switch (loop.empty_rounds) {
     case EmptyRounds::kLeave:
       again = moved || before < loop.least;
       break;
     case EmptyRounds::kLeaveUnlessCaptured:
-      again = moved || count < loop.least || registers_[at + 2] != registers_[kChanged];
+      again = moved || captured || count < loop.least;
       break;
     case EmptyRounds::kFail:
       if (!moved && before >= loop.least) return false;
-      again = true;
       break;
   }
   set(at, count);
-  return choose(index, again && count != loop.most, !moved || count >= loop.least);
+  // A round that changed nothing would do so as often as needed.
+  return choose(index, again && count != loop.most, count >= loop.least || (!moved && !captured));
 }
 
 bool Matcher::choose(std::int32_t index, bool round, bool leave) {

@@ -30,7 +30,7 @@ _CLASSES: Final = "dDhsSwW"
 _LINE_ENDS: Final[Ranges] = ((10, 13), (0x85, 0x85), (0x2028, 0x2029))
 _RUST_ESCAPE: Final = re.compile(r"\\([xuU])\{([0-9A-Fa-f]{1,8})\}")
 # POSIX classes and properties; in a set they are single items.
-_PROPERTY: Final = re.compile(r"\^?[A-Za-z0-9 &_.\-]*(?:[:=][A-Za-z0-9 &_.\-/]*)?")
+_PROPERTY: Final = re.compile(r"\^?[A-Za-z0-9 &_.\-]*(?:[:=][A-Za-z0-9 &_.\-/]+)?")
 
 
 def folds_fully(flags: frozenset[str]) -> bool:
@@ -85,7 +85,8 @@ def one_character(cursor: Cursor, start: int, flags: frozenset[str]) -> Node:
         flags |= {"V1"}
     try:
         plain = matched(source, _class_flags(flags))
-        if not folds_fully(flags):
+        # Of positive sets, each character with a longer folding stands for that text too.
+        if not folds_fully(flags) or source[0] != "[" or source[1] == "^":
             return Chars(plain)
         exact = matched(source, _class_flags(flags) - {"i"})
         return Alternatives((*longer_foldings(exact), Chars(plain)))

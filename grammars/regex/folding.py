@@ -6,7 +6,7 @@ import functools
 from collections import defaultdict
 
 from .charsets import Ranges, cased, intersection, normalise
-from .engine import letters
+from .engine import letters, same_letter
 from .nodes import EMPTY, Alternatives, Chars, Fold, Node, Sequence
 
 Foldings = list[tuple[int, list[int]]]
@@ -66,11 +66,16 @@ def _by_full_folding() -> dict[str, Ranges]:
 
 def folded_text(text: str) -> Node:
     """The texts whose full case folding is that of `text`: ß for ss, and ss for ß."""
-    folded = text.casefold()
-    single = {c: _by_full_folding().get(c, ((ord(c), ord(c)),)) for c in folded}
+    folded = ""
+    single: list[Ranges] = []
+    for character in text:
+        more = character.casefold()
+        alone = same_letter(character, frozenset()) if len(more) == 1 else ()
+        single += [normalise([*_by_full_folding().get(c, ((ord(c), ord(c)),)), *alone]) for c in more]
+        folded += more
     rests: list[Node] = [EMPTY]  # for the texts from a place on, the last one first
     for at in range(len(folded) - 1, -1, -1):
-        ways: list[Node] = [Sequence((Chars(single[folded[at]]), rests[-1]))]
+        ways: list[Node] = [Sequence((Chars(single[at]), rests[-1]))]
         for size in (2, 3):
             together = _by_full_folding().get(folded[at : at + size])
             if together is not None and len(folded) >= at + size:

@@ -41,6 +41,7 @@ _ONE_CHARACTER: Final[dict[tuple[bool, bool], AssertionKind]] = {
     (False, False): "behind",
     (False, True): "not_behind",
 }
+MISSING: Final = 2**30  # the number of a group that does not exist
 # What a pattern must contain to refer to groups; all others leave no `Group` nodes.
 _MAY_REFER = re.compile(r"\\[1-9gk]|\(\?P?[=>&]|\(\?[R0-9+(]|\(\?-[0-9]")
 
@@ -99,6 +100,8 @@ class OpenGroup:
         self._end_branch()
         if self.kind == "conditional":
             assert self.test is None or isinstance(self.test, (int, Look, Assertion))
+            if self.test is None:
+                return Conditional(None, Alternatives(tuple(self.branches)), EMPTY)  # both branches only define
             return Conditional(self.test, self.branches[0], self.branches[1] if len(self.branches) > 1 else EMPTY)
         node = self.branches[0] if len(self.branches) == 1 else Alternatives(tuple(self.branches))
         if self.kind in ("ahead", "behind"):
@@ -134,7 +137,8 @@ class GroupTable:
         self.keeps_groups = _MAY_REFER.search(cursor.pattern) is not None
         self._open: set[int] = set()
         self._opened: Counter[int] = Counter()
-        self._numbered: list[tuple[int, int]] = []  # references by number that may come before their group
+        self._hidden = 0
+        self._numbered: dict[int, tuple[int, str]] = {}  # where a reference may come before its group: number, name
         self._calls: list[tuple[int, int]] = []
         self._targets: dict[int, Node] = {}
 
@@ -151,6 +155,10 @@ class GroupTable:
             number = self.count
         if name is not None:
             self.names[name] = number
+        if number in self._open:
+            # A group inside of one of the same name has a number of its own, which nothing can refer to.
+            self._hidden += 1
+            number = -self._hidden
         self._open.add(number)
         self._opened[number] += 1
         return number
@@ -165,7 +173,7 @@ class GroupTable:
         if known is None and name.isdecimal() and 0 < len(name) < 10 and int(name) > 0:
             known = int(name)
             if later:
-                self._numbered.append((known, start))
+                self._numbered[start] = (known, name)
             elif known > self.count:
                 known = None
         if known is not None:
@@ -180,13 +188,23 @@ class GroupTable:
     def condition(self, name: str, start: int) -> int | None:
         """The group that a condition names; it may be open, or, by number, come later. None for DEFINE."""
         if name.isdecimal() and 0 < len(name) < 10 and int(name) > 0:
-            self._numbered.append((int(name), start))
+            self._numbered[start] = (int(name), name)
             return int(name)
-        if not self._cursor.extended and name not in self.names:
-            raise self._cursor.error(f"there is no group {name!r}", start)
-        if name == "DEFINE" and name not in self.names and name not in self._known:
+        known = self.names.get(name) or self._known.get(name)
+        if known is None and name == "DEFINE" and self._cursor.extended:
             return None
-        return self.number(name, start, open_too=True)
+        if known is None and self._cursor.extended and name.isidentifier():
+            # In the end it may turn out not to matter.
+            self.refers_forward = self._total < 0
+            self._numbered[start] = (MISSING, name)
+            return MISSING
+        if known is None:
+            raise self._cursor.error(f"there is no group {name!r}", start)
+        return known
+
+    def drop_condition(self, start: int) -> None:
+        """The condition at `start` decides nothing; its group need not exist."""
+        self._numbered.pop(start, None)
 
     def call(self, name: str, start: int) -> Recurse:
         """The group `name`, or 0 for the whole pattern, tried anew."""
@@ -205,7 +223,9 @@ class GroupTable:
         if cursor.extended and cursor.peek(3) == "\\g<":
             end = cursor.pattern.find(">", start)
             name = cursor.pattern[start + 3 : end]
-            if end > 0 and (name.isidentifier() or name.isdecimal()):
+            known = int(name) if name.isdecimal() and len(name) < 10 else self.names.get(name)
+            unfinished = known in self._open and "V1" not in flags  # then \g is the letter
+            if end > 0 and (name.isidentifier() or name.isdecimal()) and not unfinished:
                 cursor.at = end + 1
                 return self._backreference(name, flags, start)
         if cursor.peek(2)[1:] not in tuple("123456789"):
@@ -234,9 +254,9 @@ class GroupTable:
 
     def finish(self, tree: Node) -> Node:
         """The tree without the groups that nothing refers to."""
-        for number, start in self._numbered:
-            if number > self.count:
-                raise self._cursor.error(f"there is no group {number}", start)
+        for start, (number, name) in self._numbered.items():
+            if number > self.count and not self.refers_forward:
+                raise self._cursor.error(f"there is no group {name!r}", start)
         for number, start in self._calls:
             if self._opened[number] > 1:
                 raise self._cursor.error(f"several groups have the number {number}", start)

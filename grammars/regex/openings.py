@@ -43,7 +43,7 @@ def open_group(cursor: Cursor, stack: Sequence[OpenGroup], table: GroupTable) ->
         cursor.take()
         word = cursor.until(")", start, "the verb")
         if word not in _VERBS:
-            raise cursor.error(f"unknown verb {word!r}", start)
+            raise cursor.error(f"unknown verb {word!r}", start + 2)
         return _VERBS[word]
     return _capture(start, flags, None, table)
 

@@ -24,10 +24,12 @@ from .cursor import Cursor, Syntax
 from .escapes import DIGITS, character_class, escape, literal
 from .groups import GroupTable, OpenGroup
 from .nodes import (
+    EMPTY,
     Assertion,
     Atomic,
     Chars,
     Commit,
+    Conditional,
     EmptyRound,
     Forget,
     Group,
@@ -37,6 +39,7 @@ from .nodes import (
     postorder,
 )
 from .openings import GlobalFlags, open_group
+from .shape import holds
 
 Dialect = Literal["python", "ecma"]
 
@@ -51,6 +54,8 @@ _EMPTY_ROUNDS: Final[dict[Syntax, EmptyRound]] = {
 }
 # A POSIX class in a set: `re` warns that it will mean something else one day.
 _POSIX = re.compile(r"\[:\^?[A-Za-z]+:\]")
+# The number of errors that approximate matching allows.
+_APPROXIMATE = re.compile(r"\{(?:\d+<=?)?[deis](?:<=?\d+)?(?:,[^{}]*)?(?::[^{}]*)?\}|\{[^{}]*[dis][^{}]*<=?\d+\}")
 # What Rust has and the regex package has not.
 _RUST = re.compile(r"\\[xuU]\{|\(\?[a-z]*U")
 
@@ -79,6 +84,7 @@ def parse(pattern: str, dialect: Dialect = "python", flags: str = "") -> Node:
 def _parse(pattern: str, ecma: bool, flags: str) -> Node:
     if ecma:
         return _read(pattern, "ecma", frozenset(flags))
+    tree = None
     try:
         tree = _read(pattern, "python", frozenset(flags))
         _confirm(pattern, flags, re)
@@ -87,11 +93,13 @@ def _parse(pattern: str, ecma: bool, flags: str) -> Node:
     except GrammarError as error:
         refusal = error
     try:
-        tree = _read(pattern, "package", frozenset(flags))
+        extended_tree = _read(pattern, "package", frozenset(flags))
         _confirm(pattern, flags, regex)
-        return tree
-    except GrammarError:
-        pass
+        return extended_tree
+    except GrammarError as error:
+        if tree is not None:
+            return tree
+        refusal = max(error, refusal, key=lambda e: (e.line or 0, e.column or 0))  # the one that understood more
     if _RUST.search(pattern):
         return _read(pattern, "rust", frozenset(flags))
     raise refusal
@@ -138,6 +146,10 @@ def _confirm(pattern: str, flags: str, package: Any) -> None:
         ) from None
     except (OverflowError, RecursionError, ValueError) as error:
         raise GrammarError(f"regular expression: {error}", text=pattern) from None
+
+
+def _is_something(node: Node) -> bool:
+    return not isinstance(node, (Sequence, Conditional))
 
 
 class _Parser:
@@ -199,6 +211,9 @@ class _Parser:
         node = group.close(cursor)
         cursor.take()
         self._reset(group)
+        if cursor.extended and isinstance(node, Conditional) and not holds(node, _is_something):
+            self.table.drop_condition(group.start)
+            node = EMPTY
         if group.kind == "reset":
             self.table.count = group.numbers[1]
         if group.kind == "group":
@@ -229,6 +244,9 @@ class _Parser:
             bounds = self._bounds(start, group)
             if bounds is None:
                 cursor.at = start
+                if cursor.extended and _APPROXIMATE.match(cursor.pattern, start):
+                    cursor.take()
+                    raise cursor.unsupported("approximate matching {e<=1}", start, "Write the variants out.")
                 return False
             least, most = bounds
         if cursor.extended and "x" in group.flags:

@@ -10,8 +10,10 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+import regex as package
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from reference import ReferenceBuilder
@@ -293,15 +295,12 @@ def test_unsupported_constructs_are_refused_by_name(pattern: str, dialect: str, 
             ("a{3,2}", 1, 2),
         ),
         *(
-            ("^*", 1, 2),
             ("(?i", 1, 1),
-            ("a(?i)b", 1, 2),
             ("\\q", 1, 1),
             ("\\x1", 1, 1),
             ("[z-a]", 1, 2),
-            ("[\\w-a]", 1, 2),
         ),
-        *(("\\N{no such}", 1, 1), ("a{99999999999}", 1, 2), ("(?P<a>b)(?P<a>c)", 1, 13), ("(?L)a", 1, 1), ("*", 1, 1)),
+        *(("\\N{no such}", 1, 1), ("a{99999999999}", 1, 2), ("(?L)a", 1, 1), ("*", 1, 1)),
     ],
 )
 def test_syntax_errors_have_a_place(pattern: str, line: int, column: int) -> None:
@@ -315,13 +314,16 @@ def test_syntax_errors_have_a_place(pattern: str, line: int, column: int) -> Non
 
 @settings(max_examples=1000, deadline=None, derandomize=True)
 @given(st.text(alphabet="ab(|)[]^-*+?{}12,\\dwxnZ$.:P<=!#i ", max_size=12))
-def test_whatever_parses_is_a_pattern_for_re_and_means_the_same(pattern: str) -> None:
+def test_whatever_parses_is_a_pattern_for_re_or_the_regex_package_and_means_the_same(pattern: str) -> None:
     try:
         tree = parse(pattern)
         accepts = matcher(lambda builder: lower_pattern(builder, tree, UTF8))
     except GrammarError:
         return
-    compiled = re.compile(pattern)
+    try:
+        compiled: Any = re.compile(pattern)
+    except re.error:
+        compiled = package.compile(pattern)
     for text in ["", "a", "b", "ab", "aab", "1", "(", "-", "[", "^", "{", "{1,2}", pattern]:
         assert accepts(text) == (compiled.fullmatch(text) is not None), (pattern, text)
 
