@@ -9,12 +9,21 @@ from __future__ import annotations
 
 from ..builder import UTF8, Builder
 from ..grammar import Grammar
-from .lowering import lower_pattern, refuse_assertions
+from .lowering import lower_pattern, refuse_assertions, refuse_unsupported
 from .nodes import Node
 from .parser import parse
 from .preference import lower_preferred
 
-__all__ = ["Node", "lower", "lower_pattern", "lower_preferred", "parse", "refuse_assertions", "regex"]
+__all__ = [
+    "Node",
+    "lower",
+    "lower_pattern",
+    "lower_preferred",
+    "parse",
+    "refuse_assertions",
+    "refuse_unsupported",
+    "regex",
+]
 
 
 def regex(pattern: str) -> Grammar:

@@ -1,7 +1,9 @@
-"""Regular expression text to syntax tree, for Python's `re` and for ECMA-262 (the patterns of JSON Schema).
+"""Regular expression text to syntax tree: Python's `re`, what the regex package and Rust's regex crate add to it, and
+ECMA-262 (the patterns of JSON Schema).
 
-One loop with an explicit stack of open groups: nesting costs no recursion. Whatever `re` itself refuses is refused
-with its message; longer look-around than one character and what no finite automaton can do are refused by name.
+One loop with an explicit stack of open groups: nesting costs no recursion. `re` and the regex package have the last
+word on what is a pattern. `openings.py` reads what a parenthesis opens, `groups.py` keeps the groups, `escapes.py` and
+`extended.py` read escapes and sets.
 """
 
 from __future__ import annotations
@@ -10,72 +12,67 @@ import functools
 import re
 import sys
 import warnings
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import regex
 
 from ..errors import GrammarError
-from .charsets import ASCII_WORD, ECMA_NEWLINES, EVERYTHING, NEWLINE, category, negate, normalise
-from .cursor import Cursor
+from . import extended
+from .charsets import ASCII_WORD, ECMA_NEWLINES, EVERYTHING, NEWLINE, category, negate
+from .cursor import Cursor, Syntax
 from .escapes import DIGITS, character_class, escape, literal
-from .nodes import EMPTY, Alternatives, Assertion, AssertionKind, Chars, Node, Repeat, Sequence
+from .groups import GroupTable, OpenGroup
+from .nodes import (
+    EMPTY,
+    Assertion,
+    Atomic,
+    Chars,
+    Commit,
+    Conditional,
+    EmptyRound,
+    Forget,
+    Group,
+    Node,
+    Repeat,
+    Sequence,
+    postorder,
+)
+from .openings import GlobalFlags, open_group
+from .shape import holds
 
 Dialect = Literal["python", "ecma"]
 
 MAX_NESTING: Final = 200
 MAX_REPEAT: Final = 2**31 - 2
 
-_LOOKAROUND: Final[dict[str, tuple[AssertionKind, str]]] = {
-    "?=": ("ahead", "a lookahead (?=...)"),
-    "?!": ("not_ahead", "a negative lookahead (?!...)"),
-    "?<=": ("behind", "a lookbehind (?<=...)"),
-    "?<!": ("not_behind", "a negative lookbehind (?<!...)"),
+_EMPTY_ROUNDS: Final[dict[Syntax, EmptyRound]] = {
+    "python": "ends",
+    "ecma": "fails",
+    "package": "ends unless captured",
+    "rust": "ends unless captured",
 }
-_REFUSED_GROUPS = {
-    "?>": "an atomic group (?>...)",
-    "?P=": "a back-reference (?P=...)",
-    "?(": "a conditional group (?(...)...)",
-}
-
-
-@dataclass(slots=True)
-class _Group:
-    """An open parenthesis (or the whole pattern): where it stands, the flags inside, and what was read so far."""
-
-    start: int
-    flags: frozenset[str]
-    look: str = ""  # "?=" and so on, for a look-around
-    branches: list[Node] = field(default_factory=list)
-    items: list[Node] = field(default_factory=list)
-    repeatable: bool = False
-
-    def add(self, node: Node, repeatable: bool) -> None:
-        self.items.append(node)
-        self.repeatable = repeatable
-
-    def end_branch(self) -> None:
-        self.branches.append(
-            self.items[0] if len(self.items) == 1 else Sequence(tuple(self.items)) if self.items else EMPTY
-        )
-        self.items, self.repeatable = [], False
-
-    def close(self) -> Node:
-        self.end_branch()
-        return self.branches[0] if len(self.branches) == 1 else Alternatives(tuple(self.branches))
+# A POSIX class in a set: `re` warns that it will mean something else one day.
+_POSIX = re.compile(r"\[:\^?[A-Za-z]+:\]")
+# The number of errors that approximate matching allows.
+_APPROXIMATE = re.compile(r"\{(?:\d+<=?)?[deis](?:<=?\d+)?(?:,[^{}]*)?(?::[^{}]*)?\}|\{[^{}]*[dis][^{}]*<=?\d+\}")
+# What Rust has and the regex package has not.
+_RUST = re.compile(r"\\[xuU]\{|\(\?[a-z]*U")
 
 
 def parse(pattern: str, dialect: Dialect = "python", flags: str = "") -> Node:
     """Parse a regular expression.
 
-    `dialect` "python" is `re` (Unicode classes, IGNORECASE as `re` does it), "ecma" is ECMA-262 with the u flag, plus
-    the web's leniency for escaped punctuation and literal braces. `flags` are letters in force from the start, as in
-    `(?flags)`; "ecma" knows m and s. Raises GrammarError with line, column and the offending text: syntax errors,
-    look-around for more than one character, back-references, conditional, atomic and possessive constructs, unknown
-    Unicode properties, more than 200 nested groups.
+    `dialect` "python" is `re`; what `re` cannot read means what the regex package says (version 0 unless the pattern
+    asks for another), or else Rust. "ecma" is ECMA-262 with the u flag, plus the web's leniency for escaped
+    punctuation and literal braces. `flags` are letters in force from the start, as in `(?flags)`; "ecma" knows i, m
+    and s. Raises GrammarError with line, column and the offending text: syntax errors, unknown Unicode properties, more
+    than 200 nested groups.
     """
     if not isinstance(pattern, str):
         raise GrammarError(f"a regular expression must be a string, not {type(pattern).__name__}", text=repr(pattern))
     ecma = dialect == "ecma"
-    unknown = set(flags) - set("ms" if ecma else "imsxau")
+    unknown = set(flags) - set("ims" if ecma else "imsxau")
     if unknown:
         raise GrammarError(
             f"regular expression: unknown flags {''.join(sorted(unknown))!r} for the {dialect} dialect", text=flags
@@ -85,172 +82,211 @@ def parse(pattern: str, dialect: Dialect = "python", flags: str = "") -> Node:
 
 @functools.lru_cache(maxsize=2048)
 def _parse(pattern: str, ecma: bool, flags: str) -> Node:
-    tree = _Parser(Cursor(pattern, ecma), frozenset(flags)).parse()
-    if not ecma:
-        _confirm_with_re(pattern, flags)
+    if ecma:
+        return _read(pattern, "ecma", frozenset(flags))
+    tree = None
+    try:
+        tree = _read(pattern, "python", frozenset(flags))
+        _confirm(pattern, flags, re)
+        if not _POSIX.search(pattern):
+            return tree
+    except GrammarError as error:
+        refusal = error
+    try:
+        extended_tree = _read(pattern, "package", frozenset(flags))
+        _confirm(pattern, flags, regex)
+        return extended_tree
+    except GrammarError as error:
+        if tree is not None:
+            return tree
+        refusal = max(error, refusal, key=lambda e: (e.line or 0, e.column or 0))  # the one that understood more
+    if _RUST.search(pattern):
+        return _read(pattern, "rust", frozenset(flags))
+    raise refusal
+
+
+def _read(pattern: str, syntax: Syntax, flags: frozenset[str]) -> Node:
+    names: Mapping[str, int] = {}
+    total = -1
+    while True:
+        parser = _Parser(Cursor(pattern, syntax), flags, names, total)
+        try:
+            tree = parser.parse()
+        except GlobalFlags as more:
+            flags |= more.flags | ({"f"} if "V1" in more.flags else set())
+            continue
+        if not parser.table.refers_forward:
+            break
+        # Now all groups are known.
+        names, total = parser.table.names, parser.table.count
+    if "r" in flags and any(isinstance(n, (Atomic, Commit, Group)) or _is_possessive(n) for n in postorder(tree)):
+        hint = "Leave the flag out: what matches from right to left mostly does from left to right."
+        raise parser.cursor.unsupported("the flag r with references or atomic parts", 0, hint)
     return tree
 
 
-def _confirm_with_re(pattern: str, flags: str) -> None:
-    """Python's own compiler has the last word on what is a pattern."""
-    bits = functools.reduce(lambda bits, letter: bits | re.RegexFlag[letter.upper()], flags, re.RegexFlag(0))
+def _is_possessive(node: Node) -> bool:
+    return isinstance(node, Repeat) and node.possessive
+
+
+def _confirm(pattern: str, flags: str, package: Any) -> None:
+    """The compiler of `re`, or of the regex package, has the last word on what is a pattern."""
+    bits = functools.reduce(lambda bits, letter: bits | getattr(package, letter.upper()), flags, 0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            re.compile(pattern, bits)
-    except re.error as error:
+            package.compile(pattern, bits)
+    except package.error as error:
         at = error.pos or 0
         raise GrammarError(
             f"regular expression: {error.msg}",
-            line=error.lineno,
-            column=error.colno,
+            line=pattern.count("\n", 0, at) + 1,
+            column=at - pattern.rfind("\n", 0, at),
             text=pattern[at : at + 40] or pattern,
         ) from None
     except (OverflowError, RecursionError, ValueError) as error:
         raise GrammarError(f"regular expression: {error}", text=pattern) from None
 
 
+def _is_something(node: Node) -> bool:
+    return not isinstance(node, (Sequence, Conditional))
+
+
 class _Parser:
-    def __init__(self, cursor: Cursor, flags: frozenset[str]) -> None:
+    def __init__(self, cursor: Cursor, flags: frozenset[str], names: Mapping[str, int], total: int) -> None:
+        """`names` and `total` are the groups of the whole pattern if a first reading has found them (else -1)."""
         self.cursor = cursor
         self.ecma = cursor.ecma
-        self.stack = [_Group(0, flags)]
+        self.table = GroupTable(cursor, names, total)
+        self.stack = [OpenGroup(0, flags)]
 
     def parse(self) -> Node:
         cursor = self.cursor
         while cursor.at < len(cursor.pattern):
             group = self.stack[-1]
             next_char = cursor.peek()
-            if "x" in group.flags and next_char in " \t\n\r\v\f#":
-                self._skip_verbose()
+            if "x" in group.flags and self._skip_verbose():
+                pass
             elif next_char == "(":
                 self._open()
             elif next_char == ")":
                 self._close()
             elif next_char == "|":
-                cursor.take()
-                group.end_branch()
+                group.end_branch(cursor)
+                self._reset(group)
             elif next_char in "*+?{" and self._quantify(group):
                 pass
             else:
                 self._atom(group)
         if len(self.stack) > 1:
             raise cursor.error("this group lacks its closing ')'", self.stack[-1].start)
-        return self.stack[0].close()
+        return self.table.finish(self.stack[0].close(cursor))
 
-    def _skip_verbose(self) -> None:
-        if self.cursor.take() == "#":
-            end = self.cursor.pattern.find("\n", self.cursor.at)
-            self.cursor.at = len(self.cursor.pattern) if end < 0 else end + 1
+    def _skip_verbose(self) -> bool:
+        """Step over blanks and comments; False if there are none."""
+        cursor = self.cursor
+        start = cursor.at
+        while cursor.peek() and (cursor.peek() in " \t\n\r\v\f#" or (cursor.extended and cursor.peek().isspace())):
+            if cursor.take() == "#":
+                end = cursor.pattern.find("\n", cursor.at)
+                cursor.at = len(cursor.pattern) if end < 0 else end
+        return cursor.at > start
 
     def _open(self) -> None:
-        cursor, flags = self.cursor, self.stack[-1].flags
-        start = cursor.at
-        cursor.take()
-        look = next((opening for opening in _LOOKAROUND if cursor.match(opening)), "")
-        if not look and cursor.peek() == "?":
-            scoped = self._special(start, flags)
-            if scoped is None:
-                return
-            flags = scoped
-        if len(self.stack) > MAX_NESTING:
-            raise cursor.error(f"more than {MAX_NESTING} nested groups", start)
-        self.stack.append(_Group(start, flags, look))
-
-    def _special(self, start: int, flags: frozenset[str]) -> frozenset[str] | None:
-        """What follows `(?`: the flags inside of the group, or None where no group begins."""
-        cursor = self.cursor
-        for opening, name in _REFUSED_GROUPS.items():
-            if cursor.match(opening):
-                raise cursor.unsupported(name, start)
-        cursor.take()
-        if cursor.match(":"):
-            return flags
-        if cursor.match("<" if self.ecma else "P<"):
-            name = cursor.until(">", start, "the group name")
-            if not name.isidentifier() and not self.ecma:
-                raise cursor.error(f"bad group name {name!r}", start)
-            return flags
-        if not self.ecma and cursor.match("#"):
-            cursor.until(")", start, "the comment")
-            return None
-        return self._flags(start, flags)
-
-    def _flags(self, start: int, flags: frozenset[str]) -> frozenset[str] | None:
-        cursor = self.cursor
-        known = "ims" if self.ecma else "aimsux"
-        added = cursor.take_while(known)
-        removed = cursor.take_while("ims" if self.ecma else "imsx") if cursor.match("-") else ""
-        if not added and not removed:
-            cursor.take()
-            raise cursor.error("unknown kind of group", start)
-        if self.ecma and "i" in added + removed:
-            raise cursor.unsupported("ignoring case (?i)", start, "Write both cases, as in [aA].")
-        if "a" in added:
-            flags -= {"u"}
-        if "u" in added:
-            flags -= {"a"}
-        changed = (flags | set(added)) - set(removed)
-        if cursor.match(":"):
-            return changed
-        if not self.ecma and not removed and cursor.match(")"):
-            group = self.stack[-1]
-            if len(self.stack) > 1 or group.branches or group.items:
-                raise cursor.error("global flags must stand at the start of the pattern", start)
-            group.flags = changed
-            return None
-        cursor.take()
-        raise cursor.error("unknown flag or unfinished group", start)
+        start = self.cursor.at
+        opened = open_group(self.cursor, self.stack, self.table)
+        if isinstance(opened, OpenGroup):
+            if len(self.stack) > MAX_NESTING:
+                raise self.cursor.error(f"more than {MAX_NESTING} nested groups", start)
+            self.stack.append(opened)
+        elif opened is not None:
+            self.stack[-1].add(opened, repeatable=True)
 
     def _close(self) -> None:
         cursor = self.cursor
         start = cursor.at
-        cursor.take()
         if len(self.stack) == 1:
             raise cursor.error("this ')' closes no group", start)
         group = self.stack.pop()
-        node = group.close()
-        self.stack[-1].add(self._look_around(group, node) if group.look else node, repeatable=True)
+        node = group.close(cursor)
+        cursor.take()
+        self._reset(group)
+        if cursor.extended and isinstance(node, Conditional) and not holds(node, _is_something):
+            self.table.drop_condition(group.start)
+            node = EMPTY
+        if group.kind == "reset":
+            self.table.count = group.numbers[1]
+        if group.kind == "group":
+            self.table.close(group.number)
+            if not self.table.keeps_groups:
+                assert isinstance(node, Group)
+                node = node.item
+        around = self.stack[-1]
+        if around.awaits_test:
+            around.test, around.awaits_test = node, False
+        else:
+            around.add(node, repeatable=True)
 
-    def _look_around(self, group: _Group, node: Node) -> Assertion:
-        """Look-around for one character; anything longer is refused."""
-        kind, name = _LOOKAROUND[group.look]
-        branches = node.items if isinstance(node, Alternatives) else (node,)
-        ranges = [branch.ranges for branch in branches if isinstance(branch, Chars)]
-        if len(ranges) != len(branches):
-            hint = "Look-around is supported for one character, as in (?![a-z]); rewrite the pattern without it."
-            raise self.cursor.unsupported(name, group.start, hint)
-        return Assertion(kind, normalise(r for members in ranges for r in members))
+    def _reset(self, group: OpenGroup) -> None:
+        """A branch of a branch reset group ends: the next one numbers its groups from the same number on."""
+        if group.kind == "reset":
+            first, most = group.numbers
+            group.numbers = (first, max(most, self.table.count))
+            self.table.count = first
 
-    def _quantify(self, group: _Group) -> bool:
+    def _quantify(self, group: OpenGroup) -> bool:
         """Apply the quantifier the cursor is on to the last item; False if it is a literal brace."""
         cursor = self.cursor
         start = cursor.at
         sign = cursor.take()
         least, most = {"*": (0, -1), "+": (1, -1), "?": (0, 1), "{": (0, 0)}[sign]
         if sign == "{":
-            bounds = self._bounds(start)
+            bounds = self._bounds(start, group)
             if bounds is None:
                 cursor.at = start
+                if cursor.extended and _APPROXIMATE.match(cursor.pattern, start):
+                    cursor.take()
+                    raise cursor.unsupported("approximate matching {e<=1}", start, "Write the variants out.")
                 return False
             least, most = bounds
+        if cursor.extended and "x" in group.flags:
+            self._skip_verbose()
         lazy = cursor.match("?")
-        if not lazy and not self.ecma and cursor.match("+"):
-            raise cursor.unsupported("a possessive quantifier", start)
+        # Before 3.11 `re` has no possessive quantifiers, and says so.
+        possessive = not lazy and not self.ecma and cursor.match("+")
+        group.end_literals(but_last=True)
         if not group.items:
             raise cursor.error("there is nothing to repeat here", start)
         if not group.repeatable:
             what = "an anchor" if isinstance(group.items[-1], Assertion) else "a repetition"
             raise cursor.error(f"{what} cannot be repeated; put it into a group", start)
-        group.add(Repeat(group.items.pop(), least, most, lazy), repeatable=False)
+        if cursor.syntax == "rust" and "U" in group.flags:
+            lazy = not lazy
+        item = group.items.pop()
+        if self.ecma and self.table.keeps_groups:
+            # Every round starts with its groups unset.
+            inner = tuple(n.number for n in postorder(item) if isinstance(n, Group))
+            item = Sequence((Forget(inner), item)) if inner else item
+        empty_round = _EMPTY_ROUNDS[cursor.syntax]
+        group.add(Repeat(item, least, most, lazy, possessive, empty_round), repeatable=False)
         return True
 
-    def _bounds(self, start: int) -> tuple[int, int] | None:
+    def _bounds(self, start: int, group: OpenGroup) -> tuple[int, int] | None:
         cursor = self.cursor
-        low = cursor.take_while(DIGITS)
+        blanks = cursor.extended and "x" in group.flags
+
+        def number() -> str:
+            if blanks:
+                self._skip_verbose()
+            digits = cursor.take_while(DIGITS)
+            if blanks:
+                self._skip_verbose()
+            return digits
+
+        low = number()
         comma = cursor.match(",")
-        high = cursor.take_while(DIGITS) if comma else low
-        # {} is text in both dialects; {,n} and {,} are bounds in Python only.
+        high = number() if comma else low
+        # {} is text everywhere; {,n} and {,} are bounds, but not in ECMA-262.
         if not cursor.match("}") or not (low or (comma and not self.ecma)):
             return None
         # The length first: int() refuses thousands of digits.
@@ -261,9 +297,12 @@ class _Parser:
             raise cursor.error("the least number of repetitions exceeds the greatest", start)
         return least, most
 
-    def _atom(self, group: _Group) -> None:
+    def _atom(self, group: OpenGroup) -> None:
         cursor, flags = self.cursor, group.flags
         next_char = cursor.peek()
+        if cursor.extended:
+            self._extended_atom(group)
+            return
         assertion = self._assertion(flags)
         if assertion is not None:
             group.add(assertion, repeatable=False)
@@ -274,14 +313,41 @@ class _Parser:
             newlines = ECMA_NEWLINES if self.ecma else NEWLINE
             group.add(Chars(EVERYTHING if "s" in flags else negate(newlines)), repeatable=True)
         elif next_char == "\\":
-            start = cursor.at
-            if self.ecma and cursor.peek(2) == "\\k":
-                cursor.take(2)
-                raise cursor.unsupported("a back-reference", start)
+            reference = self.table.reference(flags)
+            if reference is not None:
+                group.add(reference, repeatable=True)
+                return
             ranges, code = escape(cursor, flags, in_class=False)
-            group.add(Chars(ranges if code is None else literal(code, flags)), repeatable=True)
+            group.add(Chars(ranges if code is None else literal(code, flags, self.ecma)), repeatable=True)
         else:
-            group.add(Chars(literal(ord(cursor.take()), flags)), repeatable=True)
+            group.add(Chars(literal(ord(cursor.take()), flags, self.ecma)), repeatable=True)
+
+    def _extended_atom(self, group: OpenGroup) -> None:
+        cursor, flags = self.cursor, group.flags
+        next_char = cursor.peek()
+        atom: Node | int | None
+        if next_char == "\\":
+            atom = self.table.reference(flags)
+            if atom is None:
+                atom = extended.escape(cursor, flags)
+        elif next_char == "[":
+            atom = extended.character_set(cursor, flags)
+        else:
+            cursor.take()
+            if next_char == ".":
+                atom = extended.any_character(flags)
+            elif next_char == "^":
+                atom = extended.line_start(flags)
+            elif next_char == "$":
+                atom = extended.line_end(flags)
+            else:
+                atom = ord(next_char)
+        if not isinstance(atom, int):
+            group.add(atom, repeatable=True)
+        elif extended.folds_fully(flags):
+            group.add_literal(atom)
+        else:
+            group.add(extended.literal(atom, flags), repeatable=True)
 
     def _assertion(self, flags: frozenset[str]) -> Assertion | None:
         """The assertion the cursor is on, stepped over, if it is on one."""

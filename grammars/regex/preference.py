@@ -21,8 +21,9 @@ from typing import Final
 from ..builder import Builder
 from ..errors import GrammarError
 from .charsets import Ranges, intersection, normalise, partition
-from .lowering import lower_pattern, universe
-from .nodes import Alternatives, Assertion, Chars, Node, Repeat, Sequence
+from .lowering import lower_pattern, refuse_unsupported
+from .nodes import Alternatives, Assertion, Chars, Group, Node, Repeat, Sequence
+from .plain import universe
 
 MAX_INSTRUCTIONS: Final = 20_000
 MAX_STATES: Final = 10_000
@@ -35,6 +36,7 @@ def lower_preferred(builder: Builder, tree: Node, codec: int) -> int:
     Of the assertions only look-behind is understood, and only where a character of the same text is behind it. Raises
     GrammarError for look-behind at the beginning and for patterns whose automaton exceeds 10,000 states.
     """
+    refuse_unsupported(tree)
     try:
         machine = _Machine(tree, universe(codec))
     except RecursionError:
@@ -65,6 +67,8 @@ class _Program:
             return self.add((node.ranges, following))
         if isinstance(node, Assertion):
             return self.add((node, following))
+        if isinstance(node, Group):
+            return self.emit(node.item, following)
         if isinstance(node, Alternatives):
             return self.add([self.emit(item, following) for item in node.items])
         if isinstance(node, Sequence):

@@ -268,7 +268,7 @@ BAD: list[tuple[Any, str | None, str]] = [
     ({"$ref": "#none"}, "/$ref", "anchor"),
     ({"$schema": "http://example.com/dialect"}, "/$schema", "dialect"),
     ({"properties": {"a": {"pattern": "a("}}}, "/properties/a/pattern", ""),
-    ({"properties": {"a": {"pattern": "(a)\\1"}}}, "/properties/a/pattern", "back"),
+    ({"properties": {"a": {"pattern": "(a)\\2"}}}, "/properties/a/pattern", "no group"),
     ({"type": "object", "properties": {"a": False}, "required": ["a"]}, "", "no value"),
     (
         {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer", "minimum": 2, "maximum": 1}}},
