@@ -1,6 +1,7 @@
 #include "matcher.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "../automaton/subsets.hpp"
@@ -16,6 +17,10 @@ constexpr std::size_t kMaxEntries = 4'000'000;  // of the stack
 constexpr std::size_t kMaxSaved = 16'000'000;   // registers of callers
 constexpr std::int32_t kMaxDepth = 20'000;      // calls under way
 constexpr std::int32_t kNone = -1;
+
+void expect(bool well_formed) {
+  if (!well_formed) throw std::logic_error("a regular expression's program ends what it has not begun");
+}
 
 [[noreturn]] void too_long() {
   throw LimitError(
@@ -52,7 +57,7 @@ Outcome Matcher::run(const std::u32string& text) {
   for (Position start = 0; start <= end;) {
     skip_to_ = start + 1;
     if (match_from(start)) {
-      outcome.complete = true;
+      outcome.complete = outcome.open = true;
       outcome.settled = program_.search && registers_[kTaint] == 0;
       break;
     }
@@ -364,6 +369,7 @@ bool Matcher::same_as_group(const Instruction& i) {
 }
 
 void Matcher::close_group(std::int32_t group) {
+  expect(registers_[kStarts] >= 0);
   const Node start = nodes_[static_cast<std::size_t>(registers_[kStarts])];
   set(kStarts, start.parent);
   const auto [from, to] = std::minmax(start.position, position_);
@@ -389,8 +395,10 @@ void Matcher::enter(EntryKind kind) {
 }
 
 bool Matcher::end_look() {
+  expect(registers_[kMarker] >= 0);
   const auto marker = static_cast<std::size_t>(registers_[kMarker]);
   const Entry look = stack_[marker];
+  expect(look.kind == EntryKind::kLook);
   const Instruction& i = program_.code[static_cast<std::size_t>(look.a)];
   if (i.c != 0) {
     // The first way to match decides what its groups hold.
@@ -434,8 +442,10 @@ bool Matcher::look_failed(const Entry& look) {
 }
 
 void Matcher::end_atomic() {
+  expect(registers_[kMarker] >= 0);
   const auto marker = static_cast<std::size_t>(registers_[kMarker]);
   const Entry atomic = stack_[marker];
+  expect(atomic.kind == EntryKind::kAtomic);
   const bool depends = reached_end_;
   reached_end_ = reached_end_ || atomic.reached_end;
   cut(marker);
@@ -550,6 +560,7 @@ bool Matcher::call(Pc target) {
 }
 
 void Matcher::give_back() {
+  expect(registers_[kFrame] >= 0);
   const Node frame = nodes_[static_cast<std::size_t>(registers_[kFrame])];
   set(kFrame, frame.parent);
   const auto count = static_cast<std::int32_t>(registers_.size()) - kFirstCapture;

@@ -19,7 +19,7 @@ namespace tamis::regex {
 struct Outcome {
   bool complete = false;  // the text matches
   bool settled = false;   // so does every text that begins with it
-  bool open = false;      // a longer text may match
+  bool open = false;      // it or a longer text may match
 };
 
 class Matcher {

@@ -89,7 +89,7 @@ class RegexMachine final : public Machine {
     const Outcome outcome = matcher_.run(current_);
     texts_[id].complete = outcome.complete;
     texts_[id].settled = outcome.settled;
-    texts_[id].alive = outcome.complete || outcome.open;
+    texts_[id].alive = outcome.open;
   }
 
   // Makes `current_` the text; mostly it is one character longer than the last one.

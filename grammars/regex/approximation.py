@@ -31,9 +31,13 @@ from .nodes import (
     postorder,
     replaced,
 )
+from .shape import length
 
 # A reference to a group with more nodes than this is taken to match anything.
 MAX_REFERENCED: Final = 500
+
+# Rounds of different lengths are counted up to this number.
+MAX_COUNTED: Final = 4
 
 ANYTHING: Final = Repeat(Chars(EVERYTHING), 0, -1)
 
@@ -81,7 +85,7 @@ class _Approximation:
         if isinstance(node, Backreference):
             return self._referenced(node)
         if isinstance(node, Repeat):
-            return Repeat(self._made[id(node.item)], node.least, node.most)
+            return _repeated(self._made[id(node.item)], node.least, node.most)
         return replaced(node, [self._made[id(part)] for part in children(node)])
 
     def _referenced(self, node: Backreference) -> Node:
@@ -97,6 +101,14 @@ class _Approximation:
         if node.optional:
             items.append(EMPTY)
         return items[0] if len(items) == 1 else Alternatives(tuple(items))
+
+
+def _repeated(item: Node, least: int, most: int) -> Node:
+    """The repetition, not counted where rounds may have many lengths and there may be many of them."""
+    shortest, longest = length(item)
+    if shortest != longest and most > MAX_COUNTED:
+        return Repeat(item, min(least, 1), -1)
+    return Repeat(item, least, most)
 
 
 def _folded(tree: Node, reference: Backreference) -> Node:

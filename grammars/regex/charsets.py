@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import re
 import sys
-import unicodedata
 import warnings
+from array import array
 from collections.abc import Iterable
 
 Ranges = tuple[tuple[int, int], ...]
@@ -83,9 +83,14 @@ ECMA_NEWLINES: Ranges = ((10, 10), (13, 13), (0x2028, 0x2029))
 
 
 @functools.cache
+def every_character() -> str:
+    """All code points in order."""
+    return array("I", range(MAX_CODE + 1)).tobytes().decode(f"utf-32-{sys.byteorder[0]}e", "surrogatepass")
+
+
+@functools.cache
 def _unicode_class(letter: str) -> Ranges:
-    every = "".join(map(chr, range(MAX_CODE + 1)))
-    return tuple((match.start(), match.end() - 1) for match in re.finditer(rf"\{letter}+", every))
+    return tuple((match.start(), match.end() - 1) for match in re.finditer(rf"\{letter}+", every_character()))
 
 
 def category(letter: str, ascii_only: bool, ecma: bool) -> Ranges:
@@ -129,47 +134,3 @@ def ignore_case(plain: Ranges, source: str, ascii_only: bool) -> Ranges:
     """What the one-character expression `source` matches under IGNORECASE, given what it matches without: `plain`."""
     folded = _matching_cased(source, re.ASCII if ascii_only else 0)
     return normalise(intersection(plain, negate(_cased_ranges())) + folded)
-
-
-_CATEGORY_NAMES = """
-C Other|Cc Control cntrl|Cf Format|Cn Unassigned|Co Private_Use|Cs Surrogate|L Letter|LC Cased_Letter
-Ll Lowercase_Letter|Lm Modifier_Letter|Lo Other_Letter|Lt Titlecase_Letter|Lu Uppercase_Letter|M Mark Combining_Mark
-Mc Spacing_Mark|Me Enclosing_Mark|Mn Nonspacing_Mark|N Number|Nd Decimal_Number digit|Nl Letter_Number|No Other_Number
-P Punctuation punct|Pc Connector_Punctuation|Pd Dash_Punctuation|Pe Close_Punctuation|Pf Final_Punctuation
-Pi Initial_Punctuation|Po Other_Punctuation|Ps Open_Punctuation|S Symbol|Sc Currency_Symbol|Sk Modifier_Symbol
-Sm Math_Symbol|So Other_Symbol|Z Separator|Zl Line_Separator|Zp Paragraph_Separator|Zs Space_Separator
-"""
-_CATEGORIES = {
-    name: entry.split()[0] for entry in _CATEGORY_NAMES.replace("\n", "|").split("|") if entry for name in entry.split()
-}
-
-
-@functools.cache
-def _general_categories() -> dict[str, Ranges]:
-    found: dict[str, list[tuple[int, int]]] = {}
-    start, current = 0, unicodedata.category(chr(0))
-    for code in range(1, MAX_CODE + 2):
-        following = unicodedata.category(chr(code)) if code <= MAX_CODE else ""
-        if following != current:
-            found.setdefault(current, []).append((start, code - 1))
-            start, current = code, following
-    return {name: tuple(ranges) for name, ranges in found.items()}
-
-
-@functools.cache
-def unicode_property(name: str) -> Ranges | None:
-    """The members of ECMA-262's `\\p{name}` for general categories, Any, ASCII and Assigned; None for any other
-    property."""
-    if name == "Any":
-        return EVERYTHING
-    if name == "ASCII":
-        return ((0, 0x7F),)
-    if name == "Assigned":
-        return negate(_general_categories()["Cn"])
-    key, _, value = name.rpartition("=")
-    if key not in ("", "gc", "General_Category") or value not in _CATEGORIES:
-        return None
-    short = _CATEGORIES[value]
-    wanted = ("Lu", "Ll", "Lt") if short == "LC" else (short,)
-    members = [r for cat, ranges in _general_categories().items() if cat.startswith(wanted) for r in ranges]
-    return normalise(members)

@@ -9,7 +9,7 @@ from typing import Final
 
 import regex
 
-from .charsets import MAX_CODE, Ranges, cased, normalise
+from .charsets import Ranges, cased, every_character, normalise
 
 # The flags that matter to one character.
 _FLAGS: Final = {"i": regex.IGNORECASE, "a": regex.ASCII, "V1": regex.VERSION1}
@@ -24,15 +24,10 @@ def compiled(source: str, flags: Iterable[str]) -> regex.Pattern[str]:
     return regex.compile(source, bits, cache_pattern=False)
 
 
-@functools.cache
-def _every() -> str:
-    return "".join(map(chr, range(MAX_CODE + 1)))
-
-
 @functools.lru_cache(maxsize=512)
 def matched(source: str, flags: frozenset[str]) -> Ranges:
     """The characters that the expression `source`, for one character, matches under `flags`."""
-    found = compiled(f"{source}+", flags).finditer(_every())
+    found = compiled(f"{source}+", flags).finditer(every_character())
     return normalise((match.start(), match.end() - 1) for match in found)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-from .charsets import EVERYTHING, Ranges, category, ignore_case, negate, normalise, single, unicode_property
+from .charsets import EVERYTHING, Ranges, category, ignore_case, negate, normalise, single
 from .cursor import Cursor
 from .folding import closure
+from .properties import unicode_property
 
 HEX = "0123456789abcdefABCDEF"
 OCTAL = "01234567"
@@ -145,9 +146,7 @@ def _property(cursor: Cursor, letter: str, start: int) -> Ranges:
     name = cursor.until("}", start, f"\\{letter}{{...}}")
     members = unicode_property(name)
     if members is None:
-        hint = (
-            "General categories (such as Lu or Letter), Any, ASCII and Assigned are supported; write others as ranges."
-        )
+        hint = "The properties of ECMA-262 are supported, under their exact names."
         raise cursor.unsupported(f"the Unicode property {name!r}", start, hint)
     return members if letter == "p" else negate(members)
 

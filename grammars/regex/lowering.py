@@ -37,9 +37,8 @@ def lower_pattern(builder: Builder, ast: Node, codec: int, search: bool = False)
     With `search` False the whole text must match (`re.fullmatch`), with True the pattern must occur somewhere in it
     (`re.search`, JSON Schema's `pattern`). Raises GrammarError where a pattern is too long.
     """
-    if _is_plain(ast):
-        regular: Node | None = ast
-    else:
+    regular: Node | None = ast
+    if holds(ast, _is_hard):
         regular = simplified(ast)
         if not all(map(_may_be_regular, [regular, *called(regular).values()])):
             regular = None
@@ -51,8 +50,8 @@ def lower_pattern(builder: Builder, ast: Node, codec: int, search: bool = False)
     return _by_matcher(builder, ast, codec, search)
 
 
-def _is_plain(tree: Node) -> bool:
-    return not holds(tree, lambda node: not is_regular(node)) and not called(tree)
+def _is_hard(node: Node) -> bool:
+    return isinstance(node, Recurse) or not is_regular(node)
 
 
 def _may_be_regular(tree: Node) -> bool:

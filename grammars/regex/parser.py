@@ -19,7 +19,7 @@ import regex
 
 from ..errors import GrammarError
 from . import extended
-from .charsets import ASCII_WORD, ECMA_NEWLINES, EVERYTHING, NEWLINE, category, negate
+from .charsets import ASCII_WORD, ECMA_NEWLINES, EVERYTHING, NEWLINE, Ranges, category, negate
 from .cursor import Cursor, Syntax
 from .escapes import DIGITS, character_class, escape, literal
 from .groups import GroupTable, OpenGroup
@@ -45,6 +45,7 @@ Dialect = Literal["python", "ecma"]
 
 MAX_NESTING: Final = 200
 MAX_REPEAT: Final = 2**31 - 2
+MAX_SETS: Final = 500  # that the regex package is asked about
 
 _EMPTY_ROUNDS: Final[dict[Syntax, EmptyRound]] = {
     "python": "ends",
@@ -157,6 +158,10 @@ class _Parser:
         """`names` and `total` are the groups of the whole pattern if a first reading has found them (else -1)."""
         self.cursor = cursor
         self.ecma = cursor.ecma
+        self.extended = cursor.extended
+        self._literals: dict[tuple[int, frozenset[str]], Node] = {}
+        self._sets: dict[Ranges, Node] = {}
+        self._asked: set[str] = set()
         self.table = GroupTable(cursor, names, total)
         self.stack = [OpenGroup(0, flags)]
 
@@ -211,7 +216,7 @@ class _Parser:
         node = group.close(cursor)
         cursor.take()
         self._reset(group)
-        if cursor.extended and isinstance(node, Conditional) and not holds(node, _is_something):
+        if self.extended and isinstance(node, Conditional) and not holds(node, _is_something):
             self.table.drop_condition(group.start)
             node = EMPTY
         if group.kind == "reset":
@@ -244,12 +249,12 @@ class _Parser:
             bounds = self._bounds(start, group)
             if bounds is None:
                 cursor.at = start
-                if cursor.extended and _APPROXIMATE.match(cursor.pattern, start):
+                if self.extended and _APPROXIMATE.match(cursor.pattern, start):
                     cursor.take()
                     raise cursor.unsupported("approximate matching {e<=1}", start, "Write the variants out.")
                 return False
             least, most = bounds
-        if cursor.extended and "x" in group.flags:
+        if self.extended and "x" in group.flags:
             self._skip_verbose()
         lazy = cursor.match("?")
         # Before 3.11 `re` has no possessive quantifiers, and says so.
@@ -273,7 +278,7 @@ class _Parser:
 
     def _bounds(self, start: int, group: OpenGroup) -> tuple[int, int] | None:
         cursor = self.cursor
-        blanks = cursor.extended and "x" in group.flags
+        blanks = self.extended and "x" in group.flags
 
         def number() -> str:
             if blanks:
@@ -297,39 +302,60 @@ class _Parser:
             raise cursor.error("the least number of repetitions exceeds the greatest", start)
         return least, most
 
+    def _literal(self, group: OpenGroup) -> None:
+        """The character the cursor is on."""
+        code = ord(self.cursor.take())
+        if self.extended and extended.folds_fully(group.flags):
+            group.add_literal(code)
+            return
+        node = self._literals.get((code, group.flags))
+        if node is None:
+            if self.extended:
+                node = extended.literal(code, group.flags)
+            else:
+                node = Chars(literal(code, group.flags, self.ecma))
+            self._literals[code, group.flags] = node
+        group.add(node, repeatable=True)
+
+    def _shared(self, node: Node) -> Node:
+        """Equal sets share a node."""
+        return self._sets.setdefault(node.ranges, node) if isinstance(node, Chars) else node
+
     def _atom(self, group: OpenGroup) -> None:
         cursor, flags = self.cursor, group.flags
         next_char = cursor.peek()
-        if cursor.extended:
+        if next_char not in "^$.[\\":
+            self._literal(group)
+            return
+        if next_char == "\\":
+            reference = self.table.reference(flags)
+            if reference is not None:
+                group.add(reference, repeatable=True)
+                return
+        if self.extended:
             self._extended_atom(group)
             return
         assertion = self._assertion(flags)
         if assertion is not None:
             group.add(assertion, repeatable=False)
-        elif next_char == "[":
-            group.add(Chars(character_class(cursor, flags)), repeatable=True)
+            return
+        if next_char == "[":
+            ranges = character_class(cursor, flags)
         elif next_char == ".":
             cursor.take()
             newlines = ECMA_NEWLINES if self.ecma else NEWLINE
-            group.add(Chars(EVERYTHING if "s" in flags else negate(newlines)), repeatable=True)
-        elif next_char == "\\":
-            reference = self.table.reference(flags)
-            if reference is not None:
-                group.add(reference, repeatable=True)
-                return
-            ranges, code = escape(cursor, flags, in_class=False)
-            group.add(Chars(ranges if code is None else literal(code, flags, self.ecma)), repeatable=True)
+            ranges = EVERYTHING if "s" in flags else negate(newlines)
         else:
-            group.add(Chars(literal(ord(cursor.take()), flags, self.ecma)), repeatable=True)
+            ranges, code = escape(cursor, flags, in_class=False)
+            if code is not None:
+                ranges = literal(code, flags, self.ecma)
+        group.add(self._shared(Chars(ranges)), repeatable=True)
 
     def _extended_atom(self, group: OpenGroup) -> None:
         cursor, flags = self.cursor, group.flags
-        next_char = cursor.peek()
-        atom: Node | int | None
+        next_char, start = cursor.peek(), cursor.at
         if next_char == "\\":
-            atom = self.table.reference(flags)
-            if atom is None:
-                atom = extended.escape(cursor, flags)
+            atom = extended.escape(cursor, flags)
         elif next_char == "[":
             atom = extended.character_set(cursor, flags)
         else:
@@ -338,16 +364,17 @@ class _Parser:
                 atom = extended.any_character(flags)
             elif next_char == "^":
                 atom = extended.line_start(flags)
-            elif next_char == "$":
-                atom = extended.line_end(flags)
             else:
-                atom = ord(next_char)
+                atom = extended.line_end(flags)
+        self._asked.add(cursor.pattern[start : cursor.at])
+        if len(self._asked) > MAX_SETS:
+            raise cursor.error(f"more than {MAX_SETS} different sets", start)
         if not isinstance(atom, int):
-            group.add(atom, repeatable=True)
+            group.add(self._shared(atom), repeatable=True)
         elif extended.folds_fully(flags):
             group.add_literal(atom)
         else:
-            group.add(extended.literal(atom, flags), repeatable=True)
+            group.add(self._shared(extended.literal(atom, flags)), repeatable=True)
 
     def _assertion(self, flags: frozenset[str]) -> Assertion | None:
         """The assertion the cursor is on, stepped over, if it is on one."""

@@ -40,6 +40,7 @@ from .nodes import Sequence as SequenceNode
 from .shape import first_characters, holds, length
 
 MAX_WORDS: Final = 64  # texts of a group that a reference is replaced by
+MAX_RIVALS: Final = 10  # branches of an atomic group that may begin like one behind them
 MAX_COPIES: Final = 20_000  # nodes made by doing so
 
 Word = tuple[int, ...]
@@ -171,6 +172,8 @@ def _atomic(item: Node) -> Node:
             # Earlier branches do not match; most cannot, to judge by their first character.
             first = first_characters(branch)
             rivals = [other for other in item.items[:at] if intersection(first, first_characters(other))]
+            if len(rivals) > MAX_RIVALS:
+                return Atomic(item)
             branches.append(sequence([*map(negated_look, rivals), _atomic(branch)]))
         return alternatives(branches)
     return Atomic(item)
