@@ -116,6 +116,7 @@ Form Assertions::constants(Subschema& subschema, const Value* first, std::size_t
         break;
       }
       case Kind::kString: {
+        document_.budget.spend(8 * value->text.size());
         const StringId text = patterns_.strings.id(value->text);
         if (known_strings.insert(text).second) strings.push_back(text);
         break;

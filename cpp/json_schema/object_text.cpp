@@ -17,6 +17,7 @@ constexpr std::int64_t kMaxStates = 3000;
 constexpr std::size_t kMaxGroups = 48;
 // With more patterns than this on one object, it is asked which of them can match together.
 constexpr std::size_t kMaxUnasked = 3;
+constexpr std::size_t kMaxPatterns = 500;
 
 std::int32_t bound(std::int64_t count) {
   return count < 0 ? Grammar::kUnbounded : static_cast<std::int32_t>(std::min<std::int64_t>(count, kLargestCount));
@@ -97,6 +98,9 @@ class ObjectText {
       for (const auto& [pattern, goal] : rules->patterns()) {
         if (std::find(patterns.begin(), patterns.end(), pattern) == patterns.end()) patterns.push_back(pattern);
       }
+    }
+    if (patterns.size() > kMaxPatterns) {
+      throw NotExpressible("more than " + std::to_string(kMaxPatterns) + " patternProperties on one object");
     }
     groups_ = {Group{}};
     for (const AtomId pattern : patterns) {
@@ -240,7 +244,7 @@ class ObjectText {
     }
     const std::unordered_set<StringId> required(shape_.required.begin(), shape_.required.end());
     for (const StringId name : shape_.required) add(name);
-    document_.budget.spend(names_.size() * (shape_.rules.size() + 1));
+    document_.budget.spend(20 * names_.size() * (shape_.rules.size() + 1));
     for (const StringId name : names_) {
       const GoalId goal = shape_.goal(name, oracle_);
       const bool needed = required.count(name) != 0;
@@ -323,13 +327,14 @@ class ObjectText {
       }
       return grammar_.seq(text_.opening('{'), tail);
     }
-    // What follows when some member came already (tail), and when none did (contents).
-    NodeId contents = others;
+    // Any member may be the first; `tail` is what follows it.
+    std::vector<NodeId> contents = {others};
     for (auto member = members_.rbegin(); member != members_.rend(); ++member) {
-      contents = grammar_.alt({with(*member, tail), contents});
+      contents.push_back(with(*member, tail));
       tail = grammar_.seq(grammar_.optional(behind(*member)), tail);
     }
-    return grammar_.alt({grammar_.seq(text_.opening('{'), contents), enclosed(Grammar::kNothing, true)});
+    return grammar_.alt(
+        {grammar_.seq(text_.opening('{'), grammar_.alt(contents)), enclosed(Grammar::kNothing, true)});
   }
 
   // Members in order with a bound on their number: one node for each place and each count so far.
