@@ -17,7 +17,6 @@ constexpr std::int64_t kMaxStates = 3000;
 constexpr std::size_t kMaxGroups = 48;
 // With more patterns than this on one object, it is asked which of them can match together.
 constexpr std::size_t kMaxUnasked = 3;
-constexpr std::size_t kMaxPatterns = 500;
 
 std::int32_t bound(std::int64_t count) {
   return count < 0 ? Grammar::kUnbounded : static_cast<std::int32_t>(std::min<std::int64_t>(count, kLargestCount));
@@ -98,9 +97,6 @@ class ObjectText {
       for (const auto& [pattern, goal] : rules->patterns()) {
         if (std::find(patterns.begin(), patterns.end(), pattern) == patterns.end()) patterns.push_back(pattern);
       }
-    }
-    if (patterns.size() > kMaxPatterns) {
-      throw NotExpressible("more than " + std::to_string(kMaxPatterns) + " patternProperties on one object");
     }
     groups_ = {Group{}};
     for (const AtomId pattern : patterns) {
