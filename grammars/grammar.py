@@ -44,7 +44,7 @@ class Grammar:
             raise GrammarError(f"unknown kind of grammar {kind!r}", hint=f"known kinds: {', '.join(FRONT_ENDS)}")
         if not isinstance(source, str):
             raise GrammarError(f"the source of a grammar is a str, not {type(source).__name__}")
-        _refuse_surrogates(source)
+        refuse_surrogates(source)
         self._kind = kind
         self._source = source
         lower = import_module(FRONT_ENDS[kind], __package__).lower
@@ -136,7 +136,8 @@ class Grammar:
             ) from None
 
 
-def _refuse_surrogates(source: str) -> None:
+def refuse_surrogates(source: str) -> None:
+    """Raises GrammarError for a text that is no UTF-8, with the place."""
     try:
         source.encode()
     except UnicodeEncodeError as error:

@@ -222,14 +222,14 @@ class Nfa::Compiler {
       case NodeKind::kChars:
         return add({Nfa::Kind::kChars, machine_of_[id], next});
       case NodeKind::kSeq: {
-        std::vector<NodeId> parts;
-        NodeId rest = id;
-        for (; grammar_[rest].kind == NodeKind::kSeq; rest = grammar_[rest].b) parts.push_back(grammar_[rest].a);
         tree_size(id);
         if (sizes_[id] > kEagerSize) {
           // The first part now; what follows it is built when the first part has been read.
-          return build(parts[0], later(grammar_[id].b, next));
+          return build(node.a, later(node.b, next));
         }
+        std::vector<NodeId> parts;
+        NodeId rest = id;
+        for (; grammar_[rest].kind == NodeKind::kSeq; rest = grammar_[rest].b) parts.push_back(grammar_[rest].a);
         Nfa::StateId state = build(rest, next);
         for (auto it = parts.rbegin(); it != parts.rend(); ++it) state = build(*it, state);
         return state;

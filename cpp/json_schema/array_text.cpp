@@ -97,10 +97,10 @@ class ArrayText {
     } else {
       NodeId tail = repeated(length);
       for (std::int64_t place = length - 1; place > 0; --place) {
-        tail = grammar_.seq({text_.comma, prefix[static_cast<std::size_t>(place)], tail});
+        tail = grammar_.seq(text_.comma, grammar_.join(prefix[static_cast<std::size_t>(place)], tail));
         if (shape_.least <= place) tail = grammar_.optional(tail);
       }
-      contents = grammar_.seq(prefix[0], tail);
+      contents = grammar_.join(prefix[0], tail);
     }
     return enclosed(contents, shape_.least == 0);
   }

@@ -8,6 +8,9 @@ namespace {
 
 using enum Keyword;
 
+// Each takes an automaton, and each is held against the keys that the others do not match.
+constexpr std::uint32_t kMaxPatterns = 500;
+
 KeywordSet set_of(std::initializer_list<Keyword> keywords) {
   KeywordSet set;
   for (const Keyword keyword : keywords) set.set(static_cast<std::size_t>(keyword));
@@ -116,6 +119,7 @@ Form Assertions::constants(Subschema& subschema, const Value* first, std::size_t
         break;
       }
       case Kind::kString: {
+        document_.budget.spend(8 * value->text.size());
         const StringId text = patterns_.strings.id(value->text);
         if (known_strings.insert(text).second) strings.push_back(text);
         break;
@@ -234,6 +238,12 @@ std::optional<ObjectShape> Assertions::objects(Subschema& subschema, bool tracke
   }
   std::vector<std::pair<AtomId, GoalId>> patterns;
   if (const Value* named = subschema[kPatternProperties]) {
+    if (named->count > kMaxPatterns) {
+      NotExpressible error("more than " + std::to_string(kMaxPatterns) + " of them on one object");
+      error.pointer = subschema.pointer(kPatternProperties);
+      error.keyword = "patternProperties";
+      throw error;
+    }
     for (const Member& member : named->members()) {
       const AtomId pattern = patterns_.pattern(patterns_.strings.id(member.key),
                                                [&] { return subschema.pointer(kPatternProperties); });

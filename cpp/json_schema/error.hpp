@@ -40,12 +40,12 @@ struct NotExpressible : std::runtime_error {
 class Budget {
  public:
   void spend(std::size_t steps = 1) {
-    if (steps > left_) throw SchemaError("the schema combines into more cases than can be worked out");
+    if (steps > left_) throw SchemaError("the schema is too large, or combines into too many cases, to be worked out");
     left_ -= steps;
   }
 
  private:
-  std::size_t left_ = 20'000'000;
+  std::size_t left_ = 40'000'000;
 };
 
 }  // namespace tamis::schema

@@ -14,7 +14,7 @@ constexpr std::size_t kMaxTracked = 6;
 // How far the emptiness of a value's parts is followed.
 constexpr std::size_t kMaxDepth = 24;
 // Subschemas in place of subschemas: deeper than this, the call stack is at risk.
-constexpr int kMaxRecursion = 600;
+constexpr int kMaxRecursion = 800;
 
 // A subschema was met again while its own form is being worked out.
 struct Circular {

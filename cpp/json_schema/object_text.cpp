@@ -240,7 +240,7 @@ class ObjectText {
     }
     const std::unordered_set<StringId> required(shape_.required.begin(), shape_.required.end());
     for (const StringId name : shape_.required) add(name);
-    document_.budget.spend(names_.size() * (shape_.rules.size() + 1));
+    document_.budget.spend(20 * names_.size() * (shape_.rules.size() + 1));
     for (const StringId name : names_) {
       const GoalId goal = shape_.goal(name, oracle_);
       const bool needed = required.count(name) != 0;
@@ -323,13 +323,14 @@ class ObjectText {
       }
       return grammar_.seq(text_.opening('{'), tail);
     }
-    // What follows when some member came already (tail), and when none did (contents).
-    NodeId contents = others;
+    // Any member may be the first; `tail` is what follows it.
+    std::vector<NodeId> contents = {others};
     for (auto member = members_.rbegin(); member != members_.rend(); ++member) {
-      contents = grammar_.alt({with(*member, tail), contents});
+      contents.push_back(with(*member, tail));
       tail = grammar_.seq(grammar_.optional(behind(*member)), tail);
     }
-    return grammar_.alt({grammar_.seq(text_.opening('{'), contents), enclosed(Grammar::kNothing, true)});
+    return grammar_.alt(
+        {grammar_.seq(text_.opening('{'), grammar_.alt(contents)), enclosed(Grammar::kNothing, true)});
   }
 
   // Members in order with a bound on their number: one node for each place and each count so far.

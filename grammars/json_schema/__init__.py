@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from .._core import GrammarBuilder, canonical_json, json_text
 from ..errors import GrammarError
-from ..grammar import Grammar
+from ..grammar import Grammar, refuse_surrogates
 from .patterns import pattern_node, well_known_document
 
 __all__ = ["json_schema", "lower"]
@@ -51,6 +51,7 @@ def json_schema(
     what admits no value.
     """
     if isinstance(schema, str):
+        refuse_surrogates(schema)
         source = canonical_json(schema)
     elif isinstance(schema, (dict, bool)):
         source = json_text(schema, "schema")
