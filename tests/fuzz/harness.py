@@ -10,12 +10,9 @@ import sys
 from collections.abc import Callable
 
 import atheris
-
-if True:
-    from tamis.grammars import Grammar, GrammarError, Vocabulary
-    from tamis.grammars._core import AutomatonLimitError
-
 import numpy as np
+from tamis.grammars import Grammar, GrammarError, Vocabulary
+from tamis.grammars._core import AutomatonLimitError
 
 # Parts of an input are separated by this byte, which no UTF-8 text contains.
 SEPARATOR = b"\xff"

@@ -108,12 +108,12 @@ def is_idna_label(label: str) -> bool:
 def test_labels_beyond_ascii() -> None:
     accepts, pick = judge("idn-hostname"), random.Random(4)
     valid = 0
-    for _ in range(6000):
+    for _ in range(3000):
         label = "".join(pick.choices(HOST_CHARACTERS, k=pick.randrange(1, 6)))
         expected = is_idna_label(label)
         assert accepts(label) is expected, ascii(label)
         valid += expected
-    assert valid > 400
+    assert valid > 200
     assert accepts("é" * 48) is is_idna_label("é" * 48)
     assert [accepts("é" * n) for n in (50, 70)] == [is_idna_label("é" * n) for n in (50, 70)]
 
@@ -121,7 +121,7 @@ def test_labels_beyond_ascii() -> None:
 def test_labels_in_punycode() -> None:
     both, pick = (judge("hostname"), judge("idn-hostname")), random.Random(5)
     valid = 0
-    for _ in range(4000):
+    for _ in range(2000):
         label = "xn--" + "".join(pick.choices(HOST_CHARACTERS, k=pick.randrange(1, 5))).encode("punycode").decode()
         if pick.random() < 0.4:
             at = pick.randrange(4, len(label))
@@ -130,7 +130,7 @@ def test_labels_in_punycode() -> None:
         for accepts in both:
             assert accepts(label) is expected, label
         valid += expected
-    assert valid > 300
+    assert valid > 150
 
 
 def test_names_of_hosts() -> None:
