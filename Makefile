@@ -4,10 +4,12 @@ ACCELERATOR ?= cpu
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := OMP_WAIT_POLICY=passive $(BIN)/python
+CLANG ?= clang++-19
+FUZZ_SECONDS ?= 600
 CPP_SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 PYTHON_SOURCES := engine grammars agents bench tests requirements
 
-.PHONY: help setup demo test test-cpp test-slow lint format lock sanitize conformance round-trip bench-overhead bench-maskbench clean
+.PHONY: help setup demo test test-cpp test-slow lint format lock sanitize conformance round-trip fuzz fuzz-bytes fuzz-regex fuzz-schema fuzz-lark bench-overhead bench-maskbench clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -61,6 +63,27 @@ conformance: setup  ## the JSON-Schema-Test-Suite, group by group, and what diff
 
 round-trip: setup  ## 5,000 generated schemas, instances and mutants, judged as jsonschema judges them
 	$(RUN) -m tests.grammars.round_trip --cases 5000
+
+$(VENV)/.fuzzers: $(VENV)/.installed requirements/fuzz.lock
+	@command -v $(CLANG) > /dev/null || { echo "Fuzzing needs clang with libFuzzer (on Debian, apt-get install clang-19),"; \
+	  echo "or name another one: make CLANG=clang++ fuzz"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/fuzz.lock
+	@touch $@
+
+build/fuzz/bytes_fuzzer: $(VENV)/.fuzzers $(CPP_SOURCES) tests/fuzz/bytes_fuzzer.cpp
+	@$(BIN)/cmake -S cpp -B build/fuzz -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+	  -DCMAKE_CXX_COMPILER=$(CLANG) -DTAMIS_PYTHON=OFF -DTAMIS_SANITIZE=ON -DTAMIS_FUZZ=ON > /dev/null
+	@$(BIN)/cmake --build build/fuzz > /dev/null
+
+fuzz: $(addprefix fuzz-,bytes regex schema lark)  ## every fuzzer for FUZZ_SECONDS (600)
+
+fuzz-bytes: build/fuzz/bytes_fuzzer
+fuzz-bytes fuzz-regex fuzz-schema fuzz-lark: fuzz-%: $(VENV)/.fuzzers
+	@$(BIN)/python tests/fuzz/seeds.py build/fuzz/seeds && mkdir -p build/fuzz/corpus/$* build/fuzz/findings
+	@echo "fuzzing $* for $(FUZZ_SECONDS) seconds; inputs of findings go to build/fuzz/findings"
+	$(if $(filter bytes,$*),build/fuzz/bytes_fuzzer,$(RUN) tests/fuzz/$*_fuzzer.py) -max_total_time=$(FUZZ_SECONDS) \
+	  -timeout=$(if $(filter bytes,$*),30,10) -rss_limit_mb=2048 -max_len=600 -artifact_prefix=build/fuzz/findings/$*- \
+	  -print_final_stats=1 build/fuzz/corpus/$* build/fuzz/seeds/$*
 
 $(VENV)/.linters: $(VENV)/.installed requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/dev.lock

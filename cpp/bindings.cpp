@@ -1,0 +1,311 @@
+// The Python module tamis.grammars._core.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include "automaton/automaton.hpp"
+#include "formats/bindings.hpp"
+#include "grammar/ir.hpp"
+#include "grammar/passes.hpp"
+#include "json_schema/bindings.hpp"
+#include "regex/bindings.hpp"
+#include "vocabulary/token_automaton.hpp"
+#include "vocabulary/vocabulary.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace tamis;
+
+namespace {
+
+template <typename T>
+using Vector = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <typename T>
+using Matrix = nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+template <typename T, typename... Sizes>
+auto new_array(T* data, Sizes... sizes) {
+  nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+  return nb::ndarray<nb::numpy, T, nb::ndim<sizeof...(Sizes)>>(data, {static_cast<std::size_t>(sizes)...}, owner);
+}
+
+std::string_view view(const nb::bytes& bytes) { return {static_cast<const char*>(bytes.data()), bytes.size()}; }
+
+class Builder {
+ public:
+  NodeId chars(const std::vector<CodePointRange>& ranges, int codec) {
+    return changeable().chars(ranges, checked_codec(codec));
+  }
+  NodeId literal(const nb::bytes& data) {
+    std::vector<NodeId> nodes;
+    for (const char c : view(data)) nodes.push_back(one(static_cast<std::uint8_t>(c), Codec::kBytes));
+    return changeable().seq(nodes);
+  }
+  NodeId text(const nb::str& string, int codec) {
+    const Codec checked = checked_codec(codec);
+    std::vector<NodeId> nodes;
+    for (const nb::handle character : string) nodes.push_back(one(code_point(character), checked));
+    return changeable().seq(nodes);
+  }
+  NodeId seq(const std::vector<NodeId>& nodes) { return changeable().seq(checked(nodes)); }
+  NodeId alt(const std::vector<NodeId>& nodes) { return changeable().alt(checked(nodes)); }
+  NodeId intersect(const std::vector<NodeId>& nodes) { return changeable().intersect(checked(nodes)); }
+  NodeId repeat(NodeId node, std::int32_t min, std::int32_t max) {
+    return changeable().repeat(checked({node})[0], min, max);
+  }
+  NodeId complement(NodeId node) { return changeable().complement(checked({node})[0]); }
+  NodeId machine(std::shared_ptr<MachineSource> source) { return changeable().machine(std::move(source)); }
+  NodeId rule(std::string name) { return changeable().rule(std::move(name)); }
+  NodeId label(std::string name, NodeId node) { return changeable().label(std::move(name), checked({node})[0]); }
+  void define(NodeId rule, NodeId body) { changeable().define(rule, checked({body})[0]); }
+  bool is_nothing(NodeId node) const { return node == Grammar::kNothing; }
+  std::string node_text(NodeId node) { return to_text(*grammar_, checked({node})[0]); }
+
+  NodeId json_schema(std::string source, std::optional<std::string> resources, const std::string& property_order,
+                     const std::string& whitespace, bool assert_formats, bool labels, const nb::callable& patterns,
+                     const nb::callable& documents) {
+    const schema::Options options = schema::options_of(property_order, whitespace, assert_formats, labels);
+    const auto fragment_of = [](const nb::handle& builder, NodeId node) {
+      return schema::Fragment{nb::cast<Builder&>(builder).grammar_, node};
+    };
+    return schema::lower_schema(changeable(), std::move(source), std::move(resources), options, patterns, documents,
+                                fragment_of);
+  }
+
+  std::vector<std::pair<std::string, std::string>> trace(NodeId start) {
+    Grammar copy = *grammar_;
+    copy.start = checked({start})[0];
+    check_defined(copy);
+    std::vector<std::pair<std::string, std::string>> steps = {{"source", to_text(copy)}};
+    for (const Pass& pass : passes()) {
+      if (pass.needed(copy)) pass.run(copy);
+      steps.emplace_back(pass.name, to_text(copy));
+    }
+    return steps;
+  }
+  std::shared_ptr<Automaton> compile(NodeId start, std::size_t memory_limit, std::size_t max_states) {
+    checked({start});
+    if (grammar_->start != start) changeable().start = start;
+    const std::shared_ptr<const Grammar> grammar = grammar_;
+    const nb::gil_scoped_release release;
+    return std::make_shared<Automaton>(grammar, Automaton::Limits{max_states, memory_limit});
+  }
+
+ private:
+  static Codec checked_codec(int codec) {
+    if (codec < 0 || codec > 2) throw nb::value_error("codec must be 0 (bytes), 1 (UTF-8) or 2 (JSON string)");
+    return static_cast<Codec>(codec);
+  }
+  static std::uint32_t code_point(nb::handle character) {
+    nb::object number = nb::module_::import_("builtins").attr("ord")(character);
+    return nb::cast<std::uint32_t>(number);
+  }
+  NodeId one(std::uint32_t code_point, Codec codec) { return changeable().chars({{code_point, code_point}}, codec); }
+  std::vector<NodeId> checked(std::vector<NodeId> nodes) const {
+    for (const NodeId node : nodes) {
+      if (node >= grammar_->size()) throw nb::value_error("a node of another builder");
+    }
+    return nodes;
+  }
+
+  // Automata read the grammar as they grow: once one has it, changes go to a copy.
+  Grammar& changeable() {
+    if (grammar_.use_count() > 1) grammar_ = std::make_shared<Grammar>(*grammar_);
+    return *grammar_;
+  }
+
+  std::shared_ptr<Grammar> grammar_ = std::make_shared<Grammar>();
+};
+
+void make_vocabulary(Vocabulary* self, const nb::list& tokens, const std::vector<TokenId>& eos_ids) {
+  std::vector<std::optional<std::string>> bytes;
+  bytes.reserve(tokens.size());
+  for (const nb::handle token : tokens) {
+    if (token.is_none()) {
+      bytes.emplace_back();
+    } else if (!nb::isinstance<nb::bytes>(token)) {
+      throw nb::type_error(("token " + std::to_string(bytes.size()) + " is neither bytes nor None").c_str());
+    } else {
+      bytes.emplace_back(std::string(view(nb::cast<nb::bytes>(token))));
+    }
+  }
+  new (self) Vocabulary(std::move(bytes), eos_ids);
+}
+
+auto check(const TokenAutomaton& automaton, const Vector<std::int64_t>& states, const Matrix<std::int32_t>& tokens) {
+  const std::size_t rows = states.shape(0);
+  const std::size_t columns = tokens.shape(1);
+  if (tokens.shape(0) != rows) throw nb::value_error("check: states is (S,) and tokens is (S, K)");
+  auto allowed = std::make_unique<bool[]>(rows * columns);
+  {
+    const nb::gil_scoped_release release;
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t c = 0; c < columns; ++c) {
+        const std::size_t at = r * columns + c;
+        allowed[at] = automaton.advance(states.data()[r], tokens.data()[at]) != TokenAutomaton::kRejected;
+      }
+    }
+  }
+  return new_array(allowed.release(), rows, columns);
+}
+
+auto advance(const TokenAutomaton& automaton, const Vector<std::int64_t>& states, const Vector<std::int32_t>& tokens) {
+  const std::size_t rows = states.shape(0);
+  if (tokens.shape(0) != rows) throw nb::value_error("advance: states and tokens are both (S,)");
+  auto next = std::make_unique<std::int64_t[]>(rows);
+  {
+    const nb::gil_scoped_release release;
+    for (std::size_t r = 0; r < rows; ++r) next[r] = automaton.advance(states.data()[r], tokens.data()[r]);
+  }
+  return new_array(next.release(), rows);
+}
+
+auto mask(const TokenAutomaton& automaton, std::int64_t state) {
+  std::shared_ptr<const TokenAutomaton::Mask> words;
+  {
+    const nb::gil_scoped_release release;
+    words = automaton.mask(state);
+  }
+  auto copy = std::make_unique<std::uint32_t[]>(words->size());
+  std::copy(words->begin(), words->end(), copy.get());
+  return new_array(copy.release(), words->size());
+}
+
+std::int64_t replay(const TokenAutomaton& automaton, const Vector<std::int32_t>& tokens) {
+  const nb::gil_scoped_release release;
+  std::int64_t state = automaton.start();
+  for (std::size_t i = 0; i < tokens.shape(0); ++i) state = automaton.advance(state, tokens.data()[i]);
+  return state;
+}
+
+StateId checked_state(const Automaton& automaton, std::int64_t state) {
+  if (!automaton.has(state)) {
+    throw nb::index_error(("state " + std::to_string(state) + " does not belong to this automaton").c_str());
+  }
+  return static_cast<StateId>(state);
+}
+
+}  // namespace
+
+NB_MODULE(_core, m) {
+  m.doc() = "Grammar automata over bytes and tokens.";
+  // The cache of automata lives until the interpreter ends; that is no leak.
+  nb::set_leak_warnings(false);
+  const auto compile_error = nb::exception<CompileError>(m, "CompileError", PyExc_ValueError);
+  nb::exception<EmptyLanguageError>(m, "EmptyLanguageError", compile_error);
+  nb::exception<LimitError>(m, "AutomatonLimitError", PyExc_RuntimeError);
+
+  m.def("canonical_json", &schema::canonical_text, "source"_a,
+        "The same JSON in ASCII without blanks; raises GrammarError, with line and column, for other texts.");
+
+  m.def("json_text", &schema::text_of, "value"_a, "what"_a,
+        "The JSON of a Python value in ASCII without blanks; raises GrammarError where it has none, about `what` it is.");
+
+  nb::class_<MachineSource>(m, "MachineSource", "A language that no grammar can say; see GrammarBuilder.machine.");
+
+  bind_regex(m);
+  formats::bind_formats(m);
+
+  nb::class_<Builder>(m, "GrammarBuilder", "Builds a grammar expression by expression; nodes are ints of this builder.")
+      .def(nb::init<>())
+      .def(
+          "nothing", [](Builder&) { return Grammar::kNothing; }, "The empty language.")
+      .def(
+          "empty", [](Builder&) { return Grammar::kEmpty; }, "The empty string.")
+      .def("chars", &Builder::chars, "ranges"_a, "codec"_a,
+           "One character out of inclusive code point ranges, as the codec writes it.")
+      .def("literal", &Builder::literal, "data"_a, "Exactly these bytes.")
+      .def("text", &Builder::text, "string"_a, "codec"_a, "These characters, each as the codec may write it.")
+      .def("seq", &Builder::seq, "nodes"_a)
+      .def("alt", &Builder::alt, "nodes"_a)
+      .def("repeat", &Builder::repeat, "node"_a, "min"_a, "max"_a, "max = -1: without bound.")
+      .def("intersect", &Builder::intersect, "nodes"_a, "What all nodes accept; they must be regular.")
+      .def("complement", &Builder::complement, "node"_a, "Every byte string that node, which must be regular, rejects.")
+      .def("machine", &Builder::machine, "source"_a, "What a machine accepts.")
+      .def("rule", &Builder::rule, "name"_a, "Declares a rule; the node refers to it.")
+      .def("label", &Builder::label, "name"_a, "node"_a, "The node under a name that diagnostics can tell.")
+      .def("define", &Builder::define, "rule"_a, "body"_a)
+      .def("json_schema", &Builder::json_schema, "source"_a, "resources"_a.none(), "property_order"_a, "whitespace"_a,
+           "assert_formats"_a, "labels"_a, "patterns"_a, "documents"_a,
+           "The JSON texts of the instances of a schema.  patterns(kind, text, codec, pointer) returns (builder, node), or "
+           "None for a format that asserts nothing; documents(uri) the JSON text of a well-known document, or None.")
+      .def("is_nothing", &Builder::is_nothing, "node"_a)
+      .def("to_text", &Builder::node_text, "node"_a)
+      .def("trace", &Builder::trace, "start"_a, "(pass, grammar as text) after every pass of the compiler.")
+      .def("compile", &Builder::compile, "start"_a, "memory_limit"_a = std::size_t{1} << 30,
+           "max_states"_a = std::size_t{2'000'000},
+           "memory_limit is in bytes and holds for the automaton's whole life.");
+
+  nb::class_<Vocabulary>(m, "Vocabulary", "The tokens of a model as bytes; None for tokens that are never text.")
+      .def("__init__", &make_vocabulary, "tokens"_a, "eos_ids"_a)
+      .def_prop_ro("size", &Vocabulary::size)
+      .def_prop_ro("eos_ids", &Vocabulary::stop_ids)
+      .def_prop_ro("memory_bytes", &Vocabulary::memory_bytes)
+      .def(
+          "token_bytes",
+          [](const Vocabulary& v, TokenId token) -> std::optional<nb::bytes> {
+            if (token < 0 || static_cast<std::size_t>(token) >= v.size()) throw nb::index_error("no such token");
+            const auto& text = v.text(token);
+            if (!text) return std::nullopt;
+            return nb::bytes(text->data(), text->size());
+          },
+          "token"_a, "None for tokens that are never text.");
+
+  nb::class_<Automaton>(m, "Automaton", "A grammar automaton over bytes; states are ints.")
+      .def_prop_ro("start", &Automaton::start)
+      .def(
+          "advance",
+          [](const Automaton& a, std::int64_t state, const nb::bytes& data) -> std::optional<StateId> {
+            const StateId checked = checked_state(a, state);
+            const nb::gil_scoped_release release;
+            const StateId next = a.advance(checked, view(data));
+            if (next == Automaton::kDead) return std::nullopt;
+            return next;
+          },
+          "state"_a, "data"_a, "The state after these bytes, None where they cannot follow.")
+      .def(
+          "is_complete", [](const Automaton& a, std::int64_t state) { return a.is_complete(checked_state(a, state)); },
+          "state"_a)
+      .def(
+          "accepts",
+          [](const Automaton& a, const nb::bytes& data) {
+            const nb::gil_scoped_release release;
+            const StateId end = a.advance(a.start(), view(data));
+            return end != Automaton::kDead && a.is_complete(end);
+          },
+          "data"_a)
+      .def(
+          "bind",
+          [](std::shared_ptr<Automaton> a, std::shared_ptr<Vocabulary> v) {
+            return std::make_shared<TokenAutomaton>(std::move(a), std::move(v));
+          },
+          "vocabulary"_a)
+      .def_prop_ro("memory_bytes", [](const Automaton& a) { return a.statistics().memory_bytes; })
+      .def("statistics", [](const Automaton& a) {
+        const Automaton::Statistics s = a.statistics();
+        nb::dict out;
+        out["states"] = s.states;
+        out["subsets"] = s.subsets;
+        out["contexts"] = s.contexts;
+        out["nfa_states"] = s.nfa_states;
+        out["byte_classes"] = s.byte_classes;
+        out["memory_bytes"] = s.memory_bytes;
+        return out;
+      });
+
+  nb::class_<TokenAutomaton>(m, "TokenAutomaton", "A grammar automaton over the tokens of a vocabulary.")
+      .def_prop_ro("start", &TokenAutomaton::start)
+      .def("check", &check, "states"_a.noconvert(), "tokens"_a.noconvert(),
+           "(S,) int64, (S, K) int32 -> (S, K) bool: may the token come next?")
+      .def("advance", &advance, "states"_a.noconvert(), "tokens"_a.noconvert(),
+           "(S,) int64, (S,) int32 -> (S,) int64, -1 where rejected.")
+      .def("mask", &mask, "state"_a, "(ceil(V / 32),) uint32: bit i % 32 of word i // 32 is token i.")
+      .def("is_complete", &TokenAutomaton::is_complete, "state"_a)
+      .def("replay", &replay, "tokens"_a.noconvert(),
+           "(T,) int32 -> the state after these tokens from the start, -1 if rejected.");
+}

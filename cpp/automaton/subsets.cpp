@@ -304,9 +304,8 @@ SubsetId Subsets::interned(const std::vector<Position>& positions) {
     info.unentered = info.unentered || is_unentered(p);
     if (kind == Nfa::Kind::kBoolean && !is_unentered(p)) {
       const auto& operands = nfa_.booleans[tuples_.begin(frames_.begin(frame_of(p))[1])[0]];
-      info.stepwise = info.stepwise || std::any_of(operands.begin(), operands.end(), [](const Nfa::Operand& operand) {
-                        return operand.kind != Nfa::OperandKind::kRegular;
-                      });
+      info.stepwise = info.stepwise || std::any_of(operands.begin(), operands.end(),
+                                                   [](const Nfa::Operand& operand) { return !operand.decidable; });
     }
   }
   info.only_final = info.final && positions.size() == 1;

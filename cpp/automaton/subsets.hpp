@@ -60,7 +60,7 @@ class Subsets {
     bool consumes = false;  // some byte may follow before any rule ends or is called
     bool only_final = false;
     bool unentered = false;  // has combinations that are left for `entered`
-    bool stepwise = false;   // a step may be costly (it takes operands that are no regular expressions along)
+    bool stepwise = false;   // a step may be costly (it takes operands along that are not regular throughout)
     bool calls_known = false;
     std::vector<Call> calls;
     std::optional<SubsetId> entered;

@@ -1,8 +1,8 @@
 """The standard formats: what grammar each one is, mostly as one regular expression (ECMA syntax, on the whole string).
 
 Sources: RFC 3339 (dates and times, durations in appendix A), RFC 4122 (uuid), RFC 3986 (uri), RFC 3987 (iri), RFC
-6570 (uri-template), RFC 5321 section 4.1.2 (email), RFC 1123 section 2.1 with RFC 5890 (hostname), RFC 2673 section
-3.2 (ipv4), RFC 4291 section 2.2 (ipv6), RFC 6901 (json-pointer).
+6570 (uri-template), RFC 5321 section 4.1.2 (email) and RFC 6531 section 3.3 (idn-email), RFC 1123 section 2.1 with RFC
+5890 to 5893 (hostname, idn-hostname), RFC 2673 section 3.2 (ipv4), RFC 4291 section 2.2 (ipv6), RFC 6901 (pointers).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+from .._core import format_machine
 from ..builder import Builder
 from ..regex import Node, lower_pattern, parse
 
@@ -146,7 +147,6 @@ _RECIPES: dict[str, Callable[[], Recipe]] = {
     "ipv6": lambda: [(_ipv6(),)],
     "email": lambda: [(_email(""),)],
     "idn-email": lambda: [(_email(r"\u{80}-\u{10ffff}"),)],
-    "hostname": lambda: [(rf"{_LABEL}(?:\.{_LABEL})*", "[A-Za-z0-9.-]{1,253}")],
     "uri": lambda: [(_uri(relative=False),)],
     "uri-reference": lambda: [(_uri(relative=True),)],
     "iri": lambda: [(_uri(False, _UCSCHAR, _IPRIVATE),)],
@@ -156,23 +156,48 @@ _RECIPES: dict[str, Callable[[], Recipe]] = {
     "relative-json-pointer": lambda: [(rf"(?:0|[1-9]\d*)(?:#|{_POINTER})",)],
 }
 
-# Every format that a draft defines; False where no recipe says it.
-KNOWN_FORMATS: dict[str, bool] = {**dict.fromkeys(_RECIPES, True), "regex": False, "idn-hostname": False}
+
+@cache
+def _tree(expression: str) -> Node:
+    return parse(expression, dialect="ecma")
+
+
+def _hostname(builder: Builder, codec: int) -> int:
+    label = builder.alt([_expression(builder, _LABEL, codec), builder.machine(format_machine("a-label", codec))])
+    return builder.intersect([_dotted(builder, label, codec), _expression(builder, "[A-Za-z0-9.-]{1,253}", codec)])
+
+
+def _idn_hostname(builder: Builder, codec: int) -> int:
+    return builder.machine(format_machine("idn-hostname", codec))
+
+
+def _expression(builder: Builder, expression: str, codec: int) -> int:
+    return lower_pattern(builder, _tree(expression), codec)
+
+
+def _dotted(builder: Builder, label: int, codec: int) -> int:
+    return builder.seq([label, builder.repeat(builder.seq([builder.text(".", codec), label]), 0, -1)])
+
+
+# What takes a machine besides expressions.
+_LOWERINGS: dict[str, Callable[[Builder, int], int]] = {
+    "hostname": _hostname,
+    "idn-hostname": _idn_hostname,
+}
+
+# Every format that a draft defines; False where it is not supported.
+KNOWN_FORMATS: dict[str, bool] = {**dict.fromkeys([*_RECIPES, *_LOWERINGS], True), "regex": False}
 
 
 @cache
-def recipe(name: str) -> Recipe:
-    """What the format `name` is: a union of intersections of regular expressions (ECMA, on the whole string)."""
+def _recipe(name: str) -> Recipe:
     return _RECIPES[name]()
-
-
-@cache
-def _trees(name: str) -> list[tuple[Node, ...]]:
-    return [tuple(parse(part, dialect="ecma") for part in parts) for parts in recipe(name)]
 
 
 def lower(builder: Builder, name: str, codec: int) -> int:
     """The node of all strings of the format `name`, spelled by `codec`."""
+    if name in _LOWERINGS:
+        return _LOWERINGS[name](builder, codec)
     return builder.alt(
-        [builder.intersect([lower_pattern(builder, tree, codec) for tree in trees]) for trees in _trees(name)]
+        [builder.intersect([_expression(builder, part, codec) for part in parts]) for parts in _recipe(name)]
     )

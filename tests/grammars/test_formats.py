@@ -1,14 +1,16 @@
-"""Formats against what computes rather than matches: datetime, ipaddress."""
+"""Formats against what computes rather than matches: datetime, ipaddress, idna."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
 import random
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
 
+import idna
 import pytest
 from tamis.grammars import json_schema
 
@@ -83,3 +85,62 @@ def test_addresses(name: str) -> None:
             assert not accepts(text), text
         else:
             assert accepts(text), text
+
+
+# Characters of every kind that a rule speaks of: letters that combine, joiners, digits, both directions.
+HOST_CHARACTERS = "ab1-lA" + "éßçø\u0301\u0323·͵αβ׳אב־٠٢۰۲عبــ‌‍्कनी・アか漢ㄱ가〮ñ\u0327\u030aåΣσς\u200b\U0001f600"
+
+
+def is_idna_label(label: str) -> bool:
+    """What the idna package says; its tables may know later letters, but none of those above."""
+    try:
+        if label.isascii() and not label.lower().startswith("xn--"):
+            return re.fullmatch("(?!..--)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", label) is not None
+        if label.isascii():
+            label = label.lower()
+            decoded = idna.ulabel(label)
+            return not decoded.isascii() and idna.alabel(decoded).decode() == label
+        return idna.alabel(label).decode().startswith("xn--")
+    except (idna.IDNAError, UnicodeError, IndexError):
+        return False
+
+
+def test_labels_beyond_ascii() -> None:
+    accepts, pick = judge("idn-hostname"), random.Random(4)
+    valid = 0
+    for _ in range(3000):
+        label = "".join(pick.choices(HOST_CHARACTERS, k=pick.randrange(1, 6)))
+        expected = is_idna_label(label)
+        assert accepts(label) is expected, ascii(label)
+        valid += expected
+    assert valid > 200
+    assert accepts("é" * 48) is is_idna_label("é" * 48)
+    assert [accepts("é" * n) for n in (50, 70)] == [is_idna_label("é" * n) for n in (50, 70)]
+
+
+def test_labels_in_punycode() -> None:
+    both, pick = (judge("hostname"), judge("idn-hostname")), random.Random(5)
+    valid = 0
+    for _ in range(2000):
+        label = "xn--" + "".join(pick.choices(HOST_CHARACTERS, k=pick.randrange(1, 5))).encode("punycode").decode()
+        if pick.random() < 0.4:
+            at = pick.randrange(4, len(label))
+            label = label[:at] + pick.choice("abz019-A") + label[at + pick.randrange(2) :]
+        expected = is_idna_label(label)
+        for accepts in both:
+            assert accepts(label) is expected, label
+        valid += expected
+    assert valid > 150
+
+
+def test_names_of_hosts() -> None:
+    accepts = judge("idn-hostname")
+    assert accepts("実例。テスト.example")
+    assert accepts("a.אב")
+    assert not accepts("1a.אב")  # the rule for names with a label written from right to left
+    assert accepts("1a.ab")
+    assert not accepts("ab..cd")
+    assert not accepts("ab.")
+    label = "é" * 40  # 47 characters in ASCII
+    assert accepts(".".join([label] * 5))
+    assert not accepts(".".join([label] * 6))
