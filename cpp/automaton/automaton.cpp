@@ -13,6 +13,7 @@ namespace tamis {
 namespace {
 
 constexpr int kMergeDepth = 1000;  // contexts this deep are left unmerged: correct, only larger
+constexpr int kNesting = 400;      // combinations inside operands of combinations, as the text nests them
 
 std::vector<std::uint32_t> words_of(bool may_end, const auto& configurations) {
   std::vector<std::uint32_t> words = {may_end ? 1U : 0U};
@@ -66,7 +67,7 @@ class Automaton::Settlement {
       const Callers callers = std::move(first->second);
       entered_rank_ = static_cast<std::int64_t>(first->first);
       callers_.erase(first);
-      const Configuration entered{a_.rule_starts_[callers.rule], caller_context(callers.returns)};
+      const Configuration entered{a_.rule_start(callers.rule), caller_context(callers.returns)};
       configurations_.push_back(entered);
       gather(entered);
     }
@@ -74,7 +75,7 @@ class Automaton::Settlement {
 
   void gather(const Configuration& c) {
     for (const Subsets::Call& call : subsets_.calls(c.subset)) {
-      const std::uint32_t rank = a_.nfa_.rule_ranks[call.rule];
+      const std::uint32_t rank = a_.nfa_->rule_ranks[call.rule];
       if (rank <= entered_rank_) throw std::logic_error("left recursion survived the passes");
       Callers& callers = callers_[rank];
       callers.rule = call.rule;
@@ -104,37 +105,69 @@ class Automaton::Settlement {
   std::map<std::uint32_t, Callers> callers_;  // by rank: every caller is known before its rule is entered
 };
 
-namespace {
-
-Nfa compiled(Grammar& grammar, std::size_t max_states) {
-  for (const Pass& pass : passes()) pass.run(grammar);
-  return build_nfa(grammar, max_states);
-}
-
-std::vector<bool> alive_in(const Nfa& nfa, const ByteClasses& classes) {
-  std::vector<bool> inhabited(nfa.booleans.size(), true);
-  std::vector<bool> alive = alive_states(nfa, inhabited);
-  if (nfa.booleans.empty()) return alive;
-  Subsets probe(nfa, classes, alive);
-  for (std::uint32_t b = 0; b < nfa.booleans.size(); ++b) inhabited[b] = probe.has_member(b);
-  return alive_states(nfa, inhabited);
-}
-
-}  // namespace
-
-Automaton::Automaton(Grammar grammar, Limits limits)
-    : limits_(limits), nfa_(compiled(grammar, limits.nfa_states)), classes_(nfa_) {
-  std::vector<bool> alive = alive_in(nfa_, classes_);
-  if (!alive[nfa_.start]) throw EmptyLanguageError();
-  subsets_ = std::make_unique<Subsets>(nfa_, classes_, std::move(alive));
-  for (const Nfa::StateId start : nfa_.rule_starts) {
-    rule_starts_.push_back(start == Nfa::kFinal ? Subsets::kEmpty : subsets_->start_of(start));
+Automaton::Automaton(std::shared_ptr<const Grammar> grammar, Limits limits) : limits_(limits) {
+  grammar = normalised(std::move(grammar));
+  begin(grammar);
+  while (true) {
+    // Whether regular parts of combinations agree is decided once and for all, inner ones first.
+    std::vector<NodeId> empty;
+    const Reach reached = reach(*grammar);
+    for (NodeId id = 0; id < grammar->size(); ++id) {
+      const NodeKind kind = (*grammar)[id].kind;
+      if (!reached.nodes[id] || (kind != NodeKind::kIntersect && kind != NodeKind::kComplement)) continue;
+      if (!subsets_->has_member(nfa_->combination(id))) empty.push_back(id);
+    }
+    if (empty.empty()) break;
+    const auto pruned = std::make_shared<Grammar>(*grammar);
+    remove_empty_combinations(*pruned, empty);
+    grammar = normalised(pruned);
+    begin(grammar);
   }
-  context_of(true, {});  // the bottom
-  Settlement settlement(*this);
-  settlement.add(subsets_->start_of(nfa_.start), kBottom);
-  start_ = settlement.state();
+  start_ = static_cast<StateId>(nested_start(nfa_->start));
+  if (start_ == kDead) throw EmptyLanguageError();
   check_budget();
+}
+
+// From the beginning, whatever was there before.
+void Automaton::begin(std::shared_ptr<const Grammar> grammar) {
+  const std::size_t rules = grammar->rules.size();
+  subsets_.reset();
+  nfa_ = std::make_unique<Nfa>(std::move(grammar), limits_.nfa_states);
+  classes_ = ByteClasses(*nfa_);
+  NestedStates& self = *this;  // the base is private: make_unique could not convert
+  subsets_ = std::make_unique<Subsets>(*nfa_, classes_, self);
+  rule_starts_.assign(rules, kNoSubset);
+  contexts_ = {};
+  states_ = {};
+  returned_.clear();
+  context_unions_.clear();
+  for (Chunk& chunk : chunks_) {
+    chunk.cells.store(nullptr);
+    chunk.complete.store(nullptr);
+  }
+  blocks_.clear();
+  block_bytes_ = 0;
+  count_.store(0);
+  context_of(true, {});  // the bottom
+}
+
+std::uint32_t Automaton::nested_start(Nfa::StateId state) {
+  Settlement settlement(*this);
+  settlement.add(subsets_->start_of(state), kBottom);
+  return static_cast<std::uint32_t>(settlement.state());
+}
+
+std::uint32_t Automaton::nested_step(std::uint32_t state, std::size_t byte_class) {
+  const auto from = static_cast<StateId>(state);
+  const std::uint32_t known = cell(from, byte_class).load(std::memory_order_relaxed);
+  return known != kUnknown ? known - kOffset : static_cast<std::uint32_t>(make_step_locked(from, byte_class));
+}
+
+bool Automaton::nested_complete(std::uint32_t state) const { return is_complete(static_cast<StateId>(state)); }
+
+SubsetId Automaton::rule_start(RuleId rule) const {
+  if (rule_starts_[rule] == kNoSubset) rule_starts_[rule] = subsets_->start_of(nfa_->rule_start(rule));
+  return rule_starts_[rule];
 }
 
 StateId Automaton::make_step(StateId state, std::size_t byte_class) const {
@@ -143,7 +176,16 @@ StateId Automaton::make_step(StateId state, std::size_t byte_class) const {
   if (const std::uint32_t value = known.load(std::memory_order_relaxed); value != kUnknown) {
     return static_cast<StateId>(value) - kOffset;
   }
+  return make_step_locked(state, byte_class);
+}
+
+StateId Automaton::make_step_locked(StateId state, std::size_t byte_class) const {
   check_budget();
+  struct Nesting {
+    int& depth;
+    ~Nesting() { --depth; }
+  } nesting{nesting_};
+  if (++nesting_ > kNesting) throw LimitError("intersections and complements are nested too deeply in this text");
   Settlement settlement(*this);
   const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
   for (std::size_t i = 1; i < words.size(); i += 2) {
@@ -151,7 +193,7 @@ StateId Automaton::make_step(StateId state, std::size_t byte_class) const {
     if (next != Subsets::kEmpty) settlement.add(next, words[i + 1]);
   }
   const StateId next = settlement.state();
-  known.store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
+  cell(state, byte_class).store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
   return next;
 }
 
@@ -278,13 +320,13 @@ void Automaton::check_budget() const {
 }
 
 std::size_t Automaton::memory_bytes() const {
-  return nfa_.memory_bytes() + subsets_->memory_bytes() + contexts_.memory_bytes() + states_.memory_bytes() +
+  return nfa_->memory_bytes() + subsets_->memory_bytes() + contexts_.memory_bytes() + states_.memory_bytes() +
          returned_.capacity() * sizeof(ContextId) + context_unions_.size() * 32 + block_bytes_;
 }
 
 Automaton::Statistics Automaton::statistics() const {
   const std::lock_guard lock(mutex_);
-  return {states_.size(), subsets_->size(), contexts_.size(), nfa_.states.size(), classes_.count(), memory_bytes()};
+  return {states_.size(), subsets_->size(), contexts_.size(), nfa_->states.size(), classes_.count(), memory_bytes()};
 }
 
 }  // namespace tamis

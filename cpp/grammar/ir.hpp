@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -60,7 +61,7 @@ enum class NodeKind : std::uint8_t {
 
 struct Node {
   NodeKind kind;
-  std::uint32_t a = 0;
+  std::uint32_t a = 0;  // with b, the children of a kSeq
   std::uint32_t b = 0;
   std::int32_t min = 0;
   std::int32_t max = 0;
@@ -72,6 +73,7 @@ struct Rule {
   std::string name;
   NodeId body;  // kNothing until defined
   bool defined = false;
+  bool label = false;  // kept as a rule of its own, for its name
 };
 
 class Grammar {
@@ -98,12 +100,15 @@ class Grammar {
 
   NodeId rule(std::string name);
   RuleId add_rule(std::string name);
+  // The same language under a name that diagnostics can tell: a rule that is never inlined.
+  NodeId label(std::string name, NodeId node);
   NodeId reference(RuleId rule);
   void define(NodeId rule_node, NodeId body);
 
   const Node& operator[](NodeId id) const { return nodes_[id]; }
   std::size_t size() const { return nodes_.size(); }
-  std::vector<NodeId> children(NodeId id) const;
+  // Valid until the next node is made.
+  std::span<const NodeId> children(NodeId id) const;
   const CharSet& char_set(std::uint32_t id) const { return char_sets_[id]; }
 
   std::vector<Rule> rules;
