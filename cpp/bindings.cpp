@@ -11,6 +11,7 @@
 #include "automaton/automaton.hpp"
 #include "grammar/ir.hpp"
 #include "grammar/passes.hpp"
+#include "lark/bindings.hpp"
 #include "vocabulary/token_automaton.hpp"
 #include "vocabulary/vocabulary.hpp"
 
@@ -187,6 +188,7 @@ NB_MODULE(_core, m) {
   nb::exception<LimitError>(m, "AutomatonLimitError", PyExc_RuntimeError);
 
   nb::class_<MachineSource>(m, "MachineSource", "A language that no grammar can say; see GrammarBuilder.machine.");
+  lark::bind(m);
 
   nb::class_<Builder>(m, "GrammarBuilder", "Builds a grammar expression by expression; nodes are ints of this builder.")
       .def(nb::init<>())

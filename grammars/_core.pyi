@@ -3,11 +3,23 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+_Ranges = Sequence[tuple[int, int]]
+
 class CompileError(ValueError): ...
 class EmptyLanguageError(CompileError): ...
 class AutomatonLimitError(RuntimeError): ...
-
 class MachineSource: ...
+
+def lark_source(
+    characters: tuple[Sequence[_Ranges], _Ranges, Sequence[tuple[int, int]]],
+    program: tuple[Sequence[tuple[int, int, int, int]], Sequence[tuple[int, bool]], Sequence[int]],
+    ignored: Sequence[bool],
+    lexers: Sequence[tuple[Sequence[tuple[int, int]], Sequence[tuple[int, Sequence[tuple[int, int]]]]]],
+    states: Sequence[tuple[int, Sequence[tuple[int, int]], Sequence[tuple[int, int]]]],
+    rules: Sequence[tuple[int, int]],
+    ends: tuple[int, int, int],
+    indenter: tuple[int, Sequence[int], Sequence[int], int, int, int] | None,
+) -> MachineSource: ...
 
 class GrammarBuilder:
     def __init__(self) -> None: ...
