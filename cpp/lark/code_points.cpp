@@ -110,7 +110,7 @@ CodePoints::Class CodePoints::class_of(std::uint32_t code_point) const {
 }
 
 CodePoints::Reading CodePoints::reading_for(std::uint32_t first, unsigned more, std::uint32_t least) {
-  if (first < least || first >= kEnd) return {};
+  if (first + span(more) <= least || first >= kEnd) return {};
   if (more > 0) {
     const Place place = place_for(first, more, least);
     return place == kBoundary ? Reading{} : Reading{Reading::Kind::kInside, place};

@@ -20,7 +20,7 @@ namespace tamis::lark {
 
 class LarkSource : public MachineSource {
  public:
-  // Throws std::invalid_argument for tables that do not hold together.
+  // Throws std::invalid_argument for tables that do not hold together, also when a machine is made of them.
   explicit LarkSource(Tables tables);
 
   std::unique_ptr<Machine> make() const override;

@@ -8,7 +8,7 @@ namespace tamis::lark {
 
 namespace {
 
-constexpr std::size_t kMaxReductions = 1'000'000;
+constexpr std::size_t kMaxReductions = 10'000'000;
 
 std::uint64_t key(std::uint32_t high, std::uint32_t low) { return std::uint64_t{high} << 32 | low; }
 
@@ -35,7 +35,7 @@ ContextId Parser::interned(const Context& context) {
 Parser::StackId Parser::push(StackId below, std::uint32_t state) {
   if (const StackId* known = node_ids_.find(key(below, state))) return *known;
   const auto id = static_cast<StackId>(nodes_.size());
-  nodes_.push_back({below, state});
+  nodes_.push_back({below, state, below == kNothing ? 0 : nodes_[below].depth + 1});
   node_ids_.insert(key(below, state), id);
   return id;
 }
@@ -43,8 +43,11 @@ Parser::StackId Parser::push(StackId below, std::uint32_t state) {
 Parser::StackId Parser::shift(StackId stack, Type type) {
   if (const StackId* known = shifts_.find(key(stack, type))) return *known;
   const StackId from = stack;
+  // A parser that meets a state once more without popping below it is in a loop.
+  const std::size_t states = tables_.states.size();
+  const std::size_t most = std::min((nodes_[stack].depth + states + 1) * (states + 1), kMaxReductions);
   for (std::size_t reductions = 0;; ++reductions) {
-    if (reductions == kMaxReductions) throw LimitError("the parser reduces without end");
+    if (reductions > most) throw LimitError("the parser reduces without end");
     const std::int32_t* action = actions_.find(key(nodes_[stack].state, type));
     if (action == nullptr) {
       stack = kNothing;

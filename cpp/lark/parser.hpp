@@ -41,6 +41,7 @@ class Parser {
   struct Node {
     StackId below;
     std::uint32_t state;
+    std::uint32_t depth;
   };
   struct Context {
     StackId stack;

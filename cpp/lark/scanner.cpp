@@ -1,6 +1,7 @@
 #include "scanner.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "../automaton/subsets.hpp"
 
@@ -13,7 +14,8 @@ using Op = Instruction::Op;
 constexpr std::size_t kMaxThreads = 200'000;
 constexpr std::size_t kMaxDepth = 500;
 constexpr std::uint32_t kNobody = 0xFFFFFFFFU;
-constexpr Address kWaiting = 0x80000000U;
+constexpr Address kWaiting = 0x80000000U;          // in the set of framed threads: it waits in the list
+constexpr std::uint32_t kListFrame = 0x80000000U;  // the frame is a list, not captures
 
 std::uint64_t key(std::uint32_t high, std::uint32_t low) { return std::uint64_t{high} << 32 | low; }
 
@@ -70,6 +72,7 @@ Scanner::Scanner(const Tables& tables, const CodePoints& characters)
       const Address address = todo.back();
       todo.pop_back();
       if (owner_[address] == owner) continue;
+      if (owner_[address] != kNobody) throw std::invalid_argument("two patterns share an instruction");
       owner_[address] = owner;
       const Instruction& instruction = tables_.program[address];
       if (instruction.op == Op::kMatch) continue;
@@ -196,7 +199,7 @@ bool Scanner::advance(Closure& closure, Thread t, Moment& moment) {
     }
     case Op::kAtomic: {
       const Borrowed inner(*this);
-      for (const Thread each : lists_.copy(frame)) {
+      for (const Thread each : lists_.copy(frame & ~kListFrame)) {
         if (advance(*inner, each, moment)) break;
       }
       return settle_atomic(closure, address_of(t), *inner, place);
@@ -209,10 +212,10 @@ bool Scanner::advance(Closure& closure, Thread t, Moment& moment) {
 // A thread inside of an atomic group waits at it, with the list of the group's own threads as its frame.
 bool Scanner::enter_atomic(Closure& closure, Thread t, const Place& place) {
   const Borrowed inner(*this);
-  if (frame_of(t) == 0) {
+  if ((frame_of(t) & kListFrame) == 0) {
     close(*inner, thread(tables_.atomics[at(t).a], 0), place);
   } else {
-    for (const Thread each : lists_.copy(frame_of(t))) {
+    for (const Thread each : lists_.copy(frame_of(t) & ~kListFrame)) {
       if (close(*inner, each, place)) break;
     }
   }
@@ -239,7 +242,7 @@ bool Scanner::settle_atomic(Closure& closure, Address atomic, const Closure& inn
     return close(closure, thread(is_empty ? tables_.program[atomic].c : tables_.program[atomic].b, 0), place);
   }
   if (!preferred.empty()) {
-    const Thread waiting = thread(atomic, lists_.intern(preferred));
+    const Thread waiting = thread(atomic, kListFrame | lists_.intern(preferred));
     if (closure.framed.insert(waiting | kWaiting).second) closure.out.push_back(waiting);
   }
   return false;

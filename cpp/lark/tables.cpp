@@ -26,6 +26,7 @@ void Tables::validate() const {
   for (const Instruction& i : program) {
     if (i.op == Op::kOpen) groups = std::max(groups, i.a + 1);
   }
+  require(groups <= program.size(), "an instruction names no group");
   for (const Instruction& i : program) {
     require(i.op <= Op::kMatch, "an instruction has no such code");
     require(i.op == Op::kMatch || (is_address(i.b) && is_address(i.c)), "an instruction leads nowhere");

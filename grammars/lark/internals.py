@@ -22,6 +22,7 @@ except ImportError as error:
 
 __all__ = [
     "BasicLexer",
+    "ContextualLexer",
     "Definition",
     "GrammarBuilder",
     "Indenter",

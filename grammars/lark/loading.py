@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import GrammarError
 from .expansion import check_expansion
 from .indenter import make_indenter
-from .internals import GrammarBuilder, LALR_Analyzer, LALR_Parser, Lark, PackageResource, stdlib_loader
+from .internals import (
+    ContextualLexer,
+    GrammarBuilder,
+    LALR_Analyzer,
+    LALR_Parser,
+    Lark,
+    LarkError,
+    PackageResource,
+    TerminalDef,
+    stdlib_loader,
+)
 from .mistakes import from_lark, mistake
 
 # lark's time grows with the cube of a rule's length, and the number of its LALR states may grow exponentially.
@@ -35,7 +45,7 @@ def load_lalr(
         lexer="contextual",
         postlex=None if indenter is None else make_indenter(indenter),
         g_regex_flags=g_regex_flags,
-        _plugins={"LALR_Parser": _BoundedParser},
+        _plugins={"LALR_Parser": _BoundedParser, "ContextualLexer": _UncomparedLexer},
     )
 
 
@@ -113,3 +123,25 @@ class _BoundedParser(LALR_Parser):
         analyzer = _BoundedAnalyzer(parser_conf, debug=debug, strict=strict)
         analyzer.compute_lalr()  # type: ignore[no-untyped-call]
         self._parse_table = analyzer.parse_table
+
+
+class _UncomparedLexer(ContextualLexer):
+    """lark's lexer without the warnings about terminals that overlap, which may take exponential time to find."""
+
+    def __init__(self, conf: Any, states: Mapping[int, Any], always_accept: Sequence[str] = ()) -> None:
+        used = {name for names in states.values() for name in names} | set(conf.ignore) | set(always_accept)
+        for terminal in conf.terminals:
+            if terminal.name in used:
+                _validate(terminal, conf.g_regex_flags)
+        conf.skip_validation = True
+        super().__init__(conf, states, always_accept=always_accept)
+
+
+def _validate(terminal: TerminalDef, flags: int) -> None:
+    """What lark itself asks of a terminal, in its own words."""
+    try:
+        re.compile(terminal.pattern.to_regexp(), flags)
+    except re.error:
+        raise LarkError(f"Cannot compile token {terminal.name}: {terminal.pattern}") from None
+    if terminal.pattern.min_width == 0:
+        raise LarkError(f"Lexer does not allow zero-width terminals. ({terminal.name}: {terminal.pattern})")

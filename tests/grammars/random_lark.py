@@ -23,7 +23,7 @@ REFERENCES = [
     "(?P<z>[abc])(?:(?!(?P=z)).)*(?P=z)",
     "(?i:(?P<i>[ab])c(?P=i))",
 ]
-ALPHABET = "abc \né"
+ALPHABET = "abc \né😀"
 
 
 def pattern(rng: random.Random, depth: int) -> str:
