@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kInlineSize = 48;    // rules up to this many states are copied where they are used
 constexpr std::uint64_t kUnrollSize = 24;    // bounded repeats up to this many states are written out
+constexpr std::uint64_t kEagerSize = 8;      // larger tails of sequences are left for later
 constexpr std::uint64_t kHuge = 1ULL << 40;  // sizes saturate here
 constexpr int kMaxDepth = 20000;
 
@@ -25,6 +26,7 @@ class Nfa::Compiler {
       : grammar_(grammar), nfa_(nfa), max_states_(max_states), sizes_(grammar.size()) {
     const Reach reached = reach(grammar);
     choose_inlined();
+    find_calls();
     make_machines(reached);
     rank_rules();
   }
@@ -55,13 +57,20 @@ class Nfa::Compiler {
         continue;
       }
       const Nfa::StateId start = build(operand, Nfa::kFinal);
-      const auto kind = calls_rules(start) ? Nfa::OperandKind::kGrammar : Nfa::OperandKind::kRegular;
+      const auto kind = calls_rules_[operand] ? Nfa::OperandKind::kGrammar : Nfa::OperandKind::kRegular;
       operands.push_back({kind, start, negated});
     }
     const auto made = static_cast<std::uint32_t>(nfa_.booleans.size());
     nfa_.booleans.push_back(std::move(operands));
     combinations_.emplace(id, made);
     return made;
+  }
+
+  void build_later(Nfa::StateId state) {
+    const Nfa::State later = nfa_.states[state];
+    const Nfa::StateId target = build_new(later.a, later.b);
+    nfa_.states[state] = {Nfa::Kind::kSplit, static_cast<std::uint32_t>(nfa_.splits.size()), 1};
+    nfa_.splits.push_back(target);
   }
 
   std::size_t memory_bytes() const { return sizes_.capacity() * 8 + built_.size() * 40; }
@@ -79,6 +88,26 @@ class Nfa::Compiler {
       const std::uint64_t size = tree_size(grammar_.rules[rule].body);
       inlined_[rule] = (size <= kInlineSize || uses[rule] <= 1) && !grammar_.rules[rule].label;
       if (inlined_[rule]) rule_size_[rule] = size;
+    }
+  }
+
+  void find_calls() {
+    calls_rules_.assign(grammar_.size(), false);
+    std::vector<bool> rules(grammar_.rules.size());
+    for (RuleId rule = 0; rule < rules.size(); ++rule) rules[rule] = !inlined_[rule];
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (NodeId id = 0; id < grammar_.size(); ++id) {
+        if (grammar_[id].kind == NodeKind::kRule) calls_rules_[id] = rules[grammar_[id].a];
+        // Combinations call on their own account.
+        if (grammar_[id].kind == NodeKind::kIntersect || grammar_[id].kind == NodeKind::kComplement) continue;
+        for (const NodeId child : grammar_.children(id)) {
+          if (calls_rules_[child]) calls_rules_[id] = true;
+        }
+      }
+      for (RuleId rule = 0; rule < rules.size(); ++rule) {
+        if (!rules[rule] && calls_rules_[grammar_.rules[rule].body]) rules[rule] = changed = true;
+      }
     }
   }
 
@@ -157,6 +186,16 @@ class Nfa::Compiler {
     return static_cast<Nfa::StateId>(nfa_.states.size() - 1);
   }
 
+  Nfa::StateId later(NodeId id, Nfa::StateId next) {
+    tree_size(id);
+    if (sizes_[id] <= kEagerSize) return build(id, next);
+    const std::uint64_t key = (static_cast<std::uint64_t>(id) << 32) | next;
+    if (const auto found = built_.find(key); found != built_.end()) return found->second;
+    const Nfa::StateId made = add({Nfa::Kind::kLater, id, next});
+    built_.emplace(key, made);
+    return made;
+  }
+
   Nfa::StateId add_split(std::vector<Nfa::StateId> targets) {
     std::sort(targets.begin(), targets.end());
     targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
@@ -179,6 +218,11 @@ class Nfa::Compiler {
         std::vector<NodeId> parts;
         NodeId rest = id;
         for (; grammar_[rest].kind == NodeKind::kSeq; rest = grammar_[rest].b) parts.push_back(grammar_[rest].a);
+        tree_size(id);
+        if (sizes_[id] > kEagerSize) {
+          // The first part now; what follows it is built when the first part has been read.
+          return build(parts[0], later(grammar_[id].b, next));
+        }
         Nfa::StateId state = build(rest, next);
         for (auto it = parts.rbegin(); it != parts.rend(); ++it) state = build(*it, state);
         return state;
@@ -230,39 +274,6 @@ class Nfa::Compiler {
     return enter;
   }
 
-  bool calls_rules(Nfa::StateId start) const {
-    std::vector<Nfa::StateId> todo = {start};
-    std::unordered_set<Nfa::StateId> seen = {start};
-    const auto visit = [&](Nfa::StateId state) {
-      if (seen.insert(state).second) todo.push_back(state);
-    };
-    while (!todo.empty()) {
-      const Nfa::State& state = nfa_.states[todo.back()];
-      todo.pop_back();
-      switch (state.kind) {
-        case Nfa::Kind::kFinal:
-          break;
-        case Nfa::Kind::kChars:
-        case Nfa::Kind::kBoolean:
-          visit(state.b);
-          break;
-        case Nfa::Kind::kSplit:
-          for (std::uint32_t i = 0; i < state.b; ++i) visit(nfa_.splits[state.a + i]);
-          break;
-        case Nfa::Kind::kCall:
-          return true;
-        case Nfa::Kind::kEnter:
-        case Nfa::Kind::kHead:
-        case Nfa::Kind::kNext:
-          visit(nfa_.counters[state.a].head);
-          visit(nfa_.counters[state.a].body);
-          visit(nfa_.counters[state.a].exit);
-          break;
-      }
-    }
-    return false;
-  }
-
   const Grammar& grammar_;
   Nfa& nfa_;
   std::size_t max_states_;
@@ -271,6 +282,7 @@ class Nfa::Compiler {
   std::vector<std::uint64_t> rule_size_;
   std::vector<std::uint64_t> sizes_;  // per node, 0 until known
   std::vector<std::uint32_t> machine_of_;
+  std::vector<bool> calls_rules_;  // per node: a rule that is not inlined
   std::unordered_map<std::uint64_t, Nfa::StateId> built_;
   std::unordered_map<NodeId, std::uint32_t> combinations_;
 };
@@ -288,6 +300,8 @@ Nfa::StateId Nfa::rule_start(RuleId rule) {
   if (rule_starts_[rule] == kFinal) rule_starts_[rule] = compiler_->build(grammar_->rules[rule].body, kFinal);
   return rule_starts_[rule];
 }
+
+void Nfa::build_later(StateId state) { compiler_->build_later(state); }
 
 std::uint32_t Nfa::combination(NodeId node) { return compiler_->combination(node); }
 

@@ -1,7 +1,7 @@
 // The grammar as a network of byte-level NFAs that call each other (a recursive transition network).
 //
 // Bounded repeats are counters and intersections are tuples of sub-automata, both held in the position, so that
-// neither is unrolled before a string goes through it.  A rule becomes states when it is first called.
+// neither is unrolled before a string goes through it.  States are built when a string first comes near them.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,7 @@ class Nfa {
     kHead,     // counter a: leave it or go round once more
     kNext,     // counter a went round once
     kBoolean,  // combination a, then state b
+    kLater,    // node a, then state b: not built before it is reached
   };
   struct State {
     Kind kind;
@@ -57,6 +58,7 @@ class Nfa {
 
   // These may make states: references into `states` and `splits` end with them, those into deques do not.
   StateId rule_start(RuleId rule);
+  void build_later(StateId state);         // a kLater becomes a kSplit
   std::uint32_t combination(NodeId node);  // an index into booleans
 
   const Grammar& grammar() const { return *grammar_; }
