@@ -3,9 +3,9 @@
     python -m tamis.bench.domains.lark_grammars --files 200 --statements 200
 
 The Python files are those of the standard library that lark itself parses with its own grammar; the statements are
-written by sqlglot, for the grammar docs/examples/sql.lark. Each text must be accepted token by token, and one mutant of
-each, in which one token is dropped, doubled, replaced, inserted or exchanged with the next, must be judged as lark does.
-Any disagreement makes the exit status 1.
+written by sqlglot, for the grammar docs/examples/sql.lark. Each text must be accepted token by token, and one mutant
+of each, in which a token is dropped, doubled, replaced, inserted or exchanged with the next, must be judged as lark
+does. Any disagreement makes the exit status 1.
 """
 
 from __future__ import annotations

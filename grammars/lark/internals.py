@@ -9,14 +9,17 @@ from ..errors import GrammarError
 try:
     from lark import Lark, __version__
     from lark.exceptions import LarkError
-    from lark.grammar import NonTerminal, Rule, Terminal
+    from lark.grammar import NonTerminal, Rule, Symbol
     from lark.indenter import Indenter
     from lark.lexer import BasicLexer, ContextualLexer, TerminalDef, UnlessCallback
     from lark.load_grammar import Definition, GrammarBuilder, PackageResource, stdlib_loader
+    from lark.load_grammar import _parse_grammar as parse_grammar
     from lark.parser_frontends import PostLexConnector
+    from lark.parsers.grammar_analysis import LR0ItemSet, RulePtr
     from lark.parsers.lalr_analysis import LALR_Analyzer, ParseTableBase, Shift
     from lark.parsers.lalr_parser import LALR_Parser
     from lark.tree import Tree
+    from lark.utils import classify
 except ImportError as error:
     raise ImportError(f"this version of lark has another inside: {error}; tamis knows lark 1.2") from error
 
@@ -28,17 +31,21 @@ __all__ = [
     "Indenter",
     "LALR_Analyzer",
     "LALR_Parser",
+    "LR0ItemSet",
     "Lark",
     "LarkError",
     "NonTerminal",
     "PackageResource",
     "ParseTableBase",
     "Rule",
+    "RulePtr",
     "Shift",
-    "Terminal",
+    "Symbol",
     "TerminalDef",
     "Tree",
+    "classify",
     "lexers_of",
+    "parse_grammar",
     "parse_table_of",
     "scanner_of",
     "stdlib_loader",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import GrammarError
+from .analysis import BoundedParser
 from .expansion import check_expansion
 from .indenter import make_indenter
 from .internals import (
     ContextualLexer,
     GrammarBuilder,
-    LALR_Analyzer,
-    LALR_Parser,
     Lark,
     LarkError,
     PackageResource,
@@ -22,10 +21,11 @@ from .internals import (
     stdlib_loader,
 )
 from .mistakes import from_lark, mistake
+from .sizes import check_sizes
 
-# lark's time grows with the cube of a rule's length, and the number of its LALR states may grow exponentially.
-MAX_SYMBOLS: Final = 500
-MAX_ITEMS: Final = 4_000_000
+# lark reads some 100 kB in a second.
+MAX_SOURCE: Final = 1_000_000
+_NAME: Final = "<text>"  # has no folder, so that relative imports have none
 
 
 def load_earley(source: str, start: str, imports: Mapping[str, str]) -> Lark:
@@ -45,22 +45,23 @@ def load_lalr(
         lexer="contextual",
         postlex=None if indenter is None else make_indenter(indenter),
         g_regex_flags=g_regex_flags,
-        _plugins={"LALR_Parser": _BoundedParser, "ContextualLexer": _UncomparedLexer},
+        _plugins={"LALR_Parser": BoundedParser, "ContextualLexer": _UncomparedLexer},
     )
 
 
 def _load(source: str, imports: Mapping[str, str], **options: Any) -> Lark:
+    if sum(map(len, (source, *imports.values()))) > MAX_SOURCE:
+        raise GrammarError(f"lark: the grammar is longer than {MAX_SOURCE} characters")
     try:
-        loading = GrammarBuilder(import_paths=[_Importer(source, imports)])
-        loading.load_grammar(source, "<text>")  # a name without a folder
+        importer = _Importer(source, imports)
+        check_sizes(source, _NAME, importer)
+        loading = GrammarBuilder(import_paths=[importer])
+        loading.load_grammar(source, _NAME)
         grammar = loading.build()
         check_expansion(source, loading._definitions)
         return Lark(grammar, **options)
     except GrammarError:
         raise
-    except _TooLong as error:
-        message = f"lark: an alternative of the rule {error} has more than {MAX_SYMBOLS} symbols"
-        raise mistake(source, message, str(error), hint="Give some of them a rule of their own.") from None
     except RecursionError:
         raise GrammarError("lark: the grammar is nested too deeply") from None
     except Exception as error:  # lark reports some mistakes through whatever they happen to break
@@ -95,40 +96,10 @@ class _Importer:
         return found
 
 
-class _BoundedAnalyzer(LALR_Analyzer):
-    """lark's analysis of a grammar, cut short where it would take too long."""
-
-    _items = 0
-
-    def expand_rule(self, *arguments: Any) -> Any:
-        expanded = super().expand_rule(*arguments)
-        self._items += len(expanded)
-        if self._items > MAX_ITEMS:
-            raise GrammarError(
-                "lark: the LALR(1) parser of this grammar has too many states",
-                hint="Split the grammar, or simplify it.",
-            )
-        return expanded
-
-
-class _TooLong(Exception):
-    """An alternative of a rule has too many symbols; the argument is the rule's name."""
-
-
-class _BoundedParser(LALR_Parser):
-    def __init__(self, parser_conf: Any, debug: bool = False, strict: bool = False) -> None:
-        for rule in parser_conf.rules:
-            if len(rule.expansion) > MAX_SYMBOLS:
-                raise _TooLong(str(rule.origin.name))
-        analyzer = _BoundedAnalyzer(parser_conf, debug=debug, strict=strict)
-        analyzer.compute_lalr()  # type: ignore[no-untyped-call]
-        self._parse_table = analyzer.parse_table
-
-
 class _UncomparedLexer(ContextualLexer):
     """lark's lexer without the warnings about terminals that overlap, which may take exponential time to find."""
 
-    def __init__(self, conf: Any, states: Mapping[int, Any], always_accept: Sequence[str] = ()) -> None:
+    def __init__(self, conf: Any, states: dict[int, Collection[str]], always_accept: Sequence[str] = ()) -> None:
         used = {name for names in states.values() for name in names} | set(conf.ignore) | set(always_accept)
         for terminal in conf.terminals:
             if terminal.name in used:
