@@ -54,8 +54,7 @@ def lark(
     attributes (NL_type, OPEN_PAREN_types, CLOSE_PAREN_types, INDENT_type, DEDENT_type, tab_len); what is left out is as
     in lark's PythonIndenter, so `{}` means that one. `imports`: texts of grammars by file name, for `%import` from
     others than lark's library: {"sql/names.lark": text} for `%import sql.names.NAME` or `%import .sql.names.NAME`.
-    `g_regex_flags`: flags of all terminals, letters out of "aimsx". The last three are for "lalr" and for both,
-    respectively; see docs/grammars.md.
+    `g_regex_flags`: flags of all terminals, letters out of "aimsx". The indenter and the flags are for "lalr" alone.
 
     Raises GrammarError for whatever lark refuses and for what is refused here, with line and column where known.
     """
