@@ -220,7 +220,7 @@ std::optional<Automaton::Loop> Automaton::loop(StateId state) const {
     // Others may stand beside the loop if they are over with its first character.
     if (i != at && (subsets_->first_bytes(words[i]) & own).any()) return std::nullopt;
   }
-  return Loop{nfa_->machines[found->machine], found->most};
+  return Loop{nfa_->machines[found->machine], found->most, found->steady};
 }
 
 void Automaton::merge(Configurations& configurations, int depth) const {
@@ -287,9 +287,10 @@ Automaton::ContextId Automaton::returned(ContextId context) const {
       todo.pop_back();
       continue;
     }
-    const std::vector<std::uint32_t> words = contexts_.copy(here);
+    std::vector<std::uint32_t> words = contexts_.copy(here);
     bool ready = true;
     for (std::size_t i = 1; i < words.size(); i += 2) {
+      words[i] = subsets_->entered(words[i]);
       if (subsets_->info(words[i]).final && returned_[words[i + 1]] == kNoContext) {
         todo.push_back(words[i + 1]);
         ready = false;

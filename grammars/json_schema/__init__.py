@@ -51,8 +51,7 @@ def json_schema(
     `properties`, then required ones that are not declared, then others; "any" order costs a state for each set of
     declared properties (beyond six: of required ones, and optional keys may then repeat). `format`: whether `format`
     asserts or is an annotation; names that no draft defines, like OpenAPI's "int32", assert nothing, as the
-    specification has it, but a misspelt standard name is refused. Leap seconds are taken with offset zero only
-    (23:59:60Z), and punycode labels of host names are not decoded. `resources`: documents by URI that $ref may refer
+    specification has it, but a misspelt standard name is refused. `resources`: documents by URI that $ref may refer
     to. `whitespace`: "compact" (none), "any" (as JSON allows) or "flexible" (bounded runs
     everywhere: up to four blanks, then at most one line break with up to 64 blanks).
 

@@ -10,24 +10,24 @@ from .._core import AutomatonLimitError, CompileError, EmptyLanguageError
 from ..builder import UTF8, Builder
 from ..errors import GrammarError
 from ..regex import Node, lower_pattern, parse, refuse_unsupported
-from .formats import KNOWN_FORMATS, LONGEST, expression
+from . import formats
+from .formats import KNOWN_FORMATS
 from .strings import Atom, StringShape
 
 # Memory that deciding whether a set of strings is empty may take.
 _SCRATCH_BYTES = 32 << 20
 
-_parsed: dict[Atom, Node] = {}
+_parsed: dict[str, Node] = {}
 
 
-def _tree(atom: Atom) -> Node:
-    """The syntax tree of a pattern or of a format's expression, from a cache of bounded size."""
-    tree = _parsed.get(atom)
+def _tree(pattern: str) -> Node:
+    """The syntax tree of a pattern, from a cache of bounded size."""
+    tree = _parsed.get(pattern)
     if tree is None:
-        kind, text = atom
-        tree = parse(text if kind == "pattern" else expression(text), dialect="ecma")
+        tree = parse(pattern, dialect="ecma")
         if len(_parsed) >= 4096:
             _parsed.clear()
-        _parsed[atom] = tree
+        _parsed[pattern] = tree
     return tree
 
 
@@ -44,7 +44,7 @@ class Patterns:
         """The atom of a `pattern`. Raises GrammarError, with the pointer, if it cannot be parsed or is not regular."""
         atom = ("pattern", text)
         try:
-            refuse_unsupported(_tree(atom))
+            refuse_unsupported(_tree(text))
         except GrammarError as error:
             raise GrammarError(
                 error.message, column=error.column, pointer=pointer, text=text, hint=error.hint
@@ -65,7 +65,7 @@ class Patterns:
                 pointer=pointer,
                 hint='format="annotate" ignores formats',
             )
-        if KNOWN_FORMATS[name] is None:
+        if not KNOWN_FORMATS[name]:
             raise GrammarError(
                 f"format {name!r} is not supported: it is not regular",
                 pointer=pointer,
@@ -118,10 +118,10 @@ class Spelling:
             kind, value = atom
             if kind == "union":
                 node = builder.alt([self.contents(shape) for shape in value])
+            elif kind == "format":
+                node = formats.lower(builder, value, self._codec)
             else:
-                node = lower_pattern(builder, _tree(atom), self._codec, search=kind == "pattern")
-                if kind == "format" and value in LONGEST:
-                    node = builder.intersect([node, builder.repeat(self._character, 0, LONGEST[value])])
+                node = lower_pattern(builder, _tree(value), self._codec, search=True)
             self._atoms[atom] = node
         return node
 

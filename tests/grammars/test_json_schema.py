@@ -84,7 +84,7 @@ CASES: list[tuple[Any, list[str], list[str]]] = [
     ({"format": "date-time"}, ['"2024-02-29T23:59:60Z"', '"1985-04-12t23:20:50.52+01:00"'], ['"2024-02-29 10:00:00Z"']),
     ({"format": "ipv6"}, ['"::ffff:10.0.0.1"', '"1::"'], ['"1::2::3"', '"12345::"']),
     ({"format": "int32"}, ['"anything"', "1"], ["]"]),
-    ({"format": "hostname"}, ['"xn--bcher-kva.example"', '"a-b"'], ['"xn--"', '"ab--c"', '"xn--a-"', '"-a"']),
+    ({"format": "hostname"}, ['"a-b"'], ['"xn--"', '"ab--c"', '"xn--a-"', '"-a"']),
     (
         {"properties": {"a": {"$recursiveRef": "#"}}, "additionalProperties": False, "type": "object"},
         ['{"a": {"a": {}}}'],
