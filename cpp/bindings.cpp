@@ -12,6 +12,7 @@
 #include "grammar/ir.hpp"
 #include "grammar/passes.hpp"
 #include "lark/bindings.hpp"
+#include "regex/bindings.hpp"
 #include "vocabulary/token_automaton.hpp"
 #include "vocabulary/vocabulary.hpp"
 
@@ -189,6 +190,7 @@ NB_MODULE(_core, m) {
 
   nb::class_<MachineSource>(m, "MachineSource", "A language that no grammar can say; see GrammarBuilder.machine.");
   lark::bind(m);
+  bind_regex(m);
 
   nb::class_<Builder>(m, "GrammarBuilder", "Builds a grammar expression by expression; nodes are ints of this builder.")
       .def(nb::init<>())

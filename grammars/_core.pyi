@@ -21,6 +21,17 @@ def lark_source(
     indenter: tuple[int, Sequence[int], Sequence[int], int, int, int] | None,
 ) -> MachineSource: ...
 
+def regex_machine(
+    code: Sequence[tuple[int, int, int, int, int]],
+    sets: Sequence[Sequence[tuple[int, int]]],
+    loops: Sequence[tuple[int, int, bool, int, int, int]],
+    folds: Sequence[Sequence[tuple[int, Sequence[int]]]],
+    groups: int,
+    search: bool,
+    anchored: bool,
+    codec: int,
+) -> MachineSource: ...
+
 class GrammarBuilder:
     def __init__(self) -> None: ...
     def nothing(self) -> int: ...

@@ -9,7 +9,7 @@ from typing import Any
 from .._core import AutomatonLimitError, CompileError, EmptyLanguageError
 from ..builder import UTF8, Builder
 from ..errors import GrammarError
-from ..regex import Node, lower_pattern, parse, refuse_unsupported
+from ..regex import Node, lower_pattern, parse
 from . import formats
 from .formats import KNOWN_FORMATS
 from .strings import Atom, StringShape
@@ -44,7 +44,7 @@ class Patterns:
         """The atom of a `pattern`. Raises GrammarError, with the pointer, if it cannot be parsed or is not regular."""
         atom = ("pattern", text)
         try:
-            refuse_unsupported(_tree(text))
+            _tree(text)
         except GrammarError as error:
             raise GrammarError(
                 error.message, column=error.column, pointer=pointer, text=text, hint=error.hint

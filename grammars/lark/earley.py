@@ -15,7 +15,7 @@ from collections import defaultdict
 
 from ..builder import UTF8, Builder
 from ..errors import GrammarError
-from ..regex import lower_preferred, parse, refuse_assertions
+from ..regex import lower_preferred, parse_re, refuse_assertions
 from .internals import Lark, TerminalDef
 from .mistakes import mistake
 
@@ -57,7 +57,7 @@ def lower_earley(builder: Builder, source: str, loaded: Lark, start: str) -> int
 
 def _terminal(builder: Builder, source: str, terminal: TerminalDef) -> int:
     try:
-        tree = parse(terminal.pattern.to_regexp())
+        tree = parse_re(terminal.pattern.to_regexp())
         refuse_assertions(tree, "a terminal", allowed=("behind", "not_behind"))
         return lower_preferred(builder, tree, UTF8)
     except GrammarError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._core import MachineSource, lark_source
 from ..errors import GrammarError
-from ..regex import parse
+from ..regex import parse_re
 from ..regex.charsets import single
 from ..regex.nodes import (
     NOTHING,
@@ -131,10 +131,10 @@ class _Tables:
 
     def _terminal(self, terminal: TerminalDef, index: int, together: list[TerminalDef], patterns: list[str]) -> int:
         try:
-            tree = parse(terminal.pattern.to_regexp(), flags=self._flags)
+            tree = parse_re(terminal.pattern.to_regexp(), self._flags)
             if _refers(tree):
                 # The numbers of groups are those in the expression of the whole lexer.
-                whole = parse("|".join(patterns), flags=self._flags)
+                whole = parse_re("|".join(patterns), self._flags)
                 tree = _renumbered(
                     whole.items[index] if isinstance(whole, Alternatives) and len(together) > 1 else whole
                 )
@@ -147,7 +147,7 @@ class _Tables:
 
     def _keyword(self, terminal: TerminalDef) -> int:
         if terminal.name not in self._keywords:
-            tree = parse(terminal.pattern.to_regexp(), flags=self._flags)
+            tree = parse_re(terminal.pattern.to_regexp(), self._flags)
             multiline = "m" in self._flags
             self._keywords[terminal.name] = self._program.keyword(tree, self._type(terminal.name), multiline)
         return self._keywords[terminal.name]

@@ -101,7 +101,7 @@ def category(letter: str, ascii_only: bool, ecma: bool) -> Ranges:
 
 
 @functools.cache
-def _cased() -> str:
+def cased() -> str:
     """Every character with another case: outside of these IGNORECASE changes nothing."""
     found = []
     for start in range(0, MAX_CODE + 1, 256):
@@ -114,7 +114,7 @@ def _cased() -> str:
 
 @functools.cache
 def _cased_ranges() -> Ranges:
-    return normalise((ord(c), ord(c)) for c in _cased())
+    return normalise((ord(c), ord(c)) for c in cased())
 
 
 @functools.lru_cache(maxsize=4096)
@@ -122,7 +122,7 @@ def _matching_cased(source: str, flags: int) -> tuple[tuple[int, int], ...]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pattern = re.compile(source, flags | re.IGNORECASE)
-    return tuple((ord(c), ord(c)) for c in pattern.findall(_cased()))
+    return tuple((ord(c), ord(c)) for c in pattern.findall(cased()))
 
 
 def ignore_case(plain: Ranges, source: str, ascii_only: bool) -> Ranges:

@@ -18,7 +18,7 @@ from typing import Final
 from ..builder import Builder
 from ..errors import GrammarError
 from .charsets import NEWLINE, Ranges, intersection, partition
-from .nodes import Alternatives, Assertion, Chars, Node, Repeat, assertions, nullable
+from .nodes import Alternatives, Assertion, Chars, Group, Node, Repeat, assertions, called, nullable
 from .nodes import Sequence as SequenceNode
 
 EDGE: Final = -1
@@ -83,6 +83,8 @@ class ContextLowering:
                 self._memo[key] = self._plain_words(node)
             elif isinstance(node, Assertion):
                 self._memo[key] = Words(self._holds(node, left, right), {})
+            elif isinstance(node, Group):
+                self._memo[key] = self._words(node.item, left, right)
             elif isinstance(node, Alternatives):
                 self._memo[key] = self._union([self._words(item, left, right) for item in node.items])
             elif isinstance(node, Repeat):
@@ -144,9 +146,7 @@ class ContextLowering:
         whole = self._lower_plain(self._builder, node, self._codec)
         empty = nullable(node)
         if len(self._cells) == 1:
-            proper = (
-                whole if not empty else self._lower_plain(self._builder, self._made(_without_empty(node)), self._codec)
-            )
+            proper = self._not_empty(node, whole) if empty else whole
             return Words(empty, {} if self._builder.is_nothing(proper) else {(0, 0): proper}, whole)
         builder = self._builder
         cells = [builder.chars(cell, self._codec) for cell in self._cells]
@@ -162,6 +162,12 @@ class ContextLowering:
             newline = builder.chars(NEWLINE, self._codec)
             by_kind[LAST_NEWLINE, self._newline_cell] = builder.intersect([whole, newline])
         return Words(empty, {kind: n for kind, n in by_kind.items() if not builder.is_nothing(n)}, whole)
+
+    def _not_empty(self, node: Node, whole: int) -> int:
+        if called(node):
+            some = self._builder.repeat(self._builder.chars(self._cells[0], self._codec), 1, -1)
+            return self._builder.intersect([whole, some])
+        return self._lower_plain(self._builder, self._made(_without_empty(node)), self._codec)
 
     def _right_of(self, first: int, right: int) -> int:
         """The right context that a word of first cell `first` is to its left neighbour, when `right` is its own."""
@@ -306,6 +312,8 @@ def _without_empty(node: Node) -> Node:
     """A tree for the words of `node` other than the empty one."""
     if not nullable(node) or isinstance(node, Chars):
         return node
+    if isinstance(node, Group):
+        return _without_empty(node.item)
     if isinstance(node, Repeat):
         return Repeat(_without_empty(node.item), 1, node.most) if node.most else Alternatives(())
     if isinstance(node, Alternatives):

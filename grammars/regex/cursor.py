@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import GrammarError
+
+Syntax = Literal["python", "ecma", "package", "rust"]
 
 
 @dataclass(slots=True)
 class Cursor:
-    """A pattern and a place in it. `ecma` selects the dialect: ECMA-262 as in JSON Schema, else Python's `re`."""
+    """A pattern and a place in it. `syntax` is "python" (Python's `re`), "ecma" (ECMA-262 as in JSON Schema), "package"
+    (Python's regex package) or "rust" (the same with the escapes and sets of Rust's regex crate)."""
 
     pattern: str
-    ecma: bool
+    syntax: Syntax
     at: int = 0
+
+    @property
+    def ecma(self) -> bool:
+        return self.syntax == "ecma"
+
+    @property
+    def extended(self) -> bool:
+        return self.syntax in ("package", "rust")
 
     def peek(self, count: int = 1) -> str:
         return self.pattern[self.at : self.at + count]

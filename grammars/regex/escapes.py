@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from .charsets import EVERYTHING, Ranges, category, ignore_case, negate, normalise, single, unicode_property
 from .cursor import Cursor
+from .folding import closure
 
 HEX = "0123456789abcdefABCDEF"
 OCTAL = "01234567"
@@ -17,11 +18,13 @@ _CONTROLS = {"f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 _PYTHON_CONTROLS = {**_CONTROLS, "a": 7}
 
 
-def literal(code: int, flags: Iterable[str]) -> Ranges:
-    """The characters that a literal matches: itself, or with the flag `i` whatever `re` takes for the same."""
+def literal(code: int, flags: Iterable[str], ecma: bool) -> Ranges:
+    """The characters that a literal matches: itself, or with the flag `i` whatever the dialect takes for the same."""
     plain = single(code)
     if "i" not in flags:
         return plain
+    if ecma:
+        return closure(plain, "simple")
     return ignore_case(plain, f"\\U{code:08x}", "a" in flags)
 
 
@@ -166,8 +169,12 @@ def character_class(cursor: Cursor, flags: frozenset[str]) -> Ranges:
         first = False
         members += _class_item(cursor, flags)
     plain = normalise(members)
+    if cursor.ecma and "i" in flags:
+        plain = closure(plain, "simple")
     if negated:
         plain = negate(plain)
+    if cursor.ecma:
+        return plain
     return ignore_case(plain, cursor.pattern[start : cursor.at], "a" in flags) if "i" in flags else plain
 
 

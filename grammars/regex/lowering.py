@@ -1,88 +1,93 @@
-"""Syntax tree to grammar nodes. Patterns with anchors or word boundaries go through `contexts`, all others directly."""
+"""Syntax tree to grammar nodes, the cheapest exact way: as an automaton, with intersections and complements for
+look-around, or by a backtracking matcher that rides along."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..builder import BYTES, Builder
+from ..builder import Builder
 from ..errors import GrammarError
-from .charsets import EVERYTHING, Ranges, intersection
-from .contexts import ContextLowering
+from .approximation import ANYTHING, anchored_at_end, anchored_at_start, approximate
+from .looks import LookLowering, NotRegular
 from .nodes import (
     Alternatives,
-    Assertion,
     Atomic,
     Backreference,
-    Chars,
     Commit,
     Conditional,
     Forget,
-    Group,
     Look,
     Node,
     Recurse,
     Repeat,
     Sequence,
     assertions,
+    called,
     postorder,
 )
-
-
-def universe(codec: int) -> Ranges:
-    """The characters that exist under `codec`."""
-    return ((0, 0xFF),) if codec == BYTES else EVERYTHING
+from .plain import lower_plain
+from .program import machine
+from .shape import holds, is_assertion, is_regular
+from .simplify import simplified
 
 
 def lower_pattern(builder: Builder, ast: Node, codec: int, search: bool = False) -> int:
     """The grammar node of all texts that match `ast`, spelled by `codec`.
 
     With `search` False the whole text must match (`re.fullmatch`), with True the pattern must occur somewhere in it
-    (`re.search`, JSON Schema's `pattern`); anchors and word boundaries are exact in both. Raises GrammarError where
-    assertions stand inside of large bounded repetitions or nest too deeply.
+    (`re.search`, JSON Schema's `pattern`). Raises GrammarError where a pattern is too long.
     """
+    if _is_plain(ast):
+        regular: Node | None = ast
+    else:
+        regular = simplified(ast)
+        if not all(map(_may_be_regular, [regular, *called(regular).values()])):
+            regular = None
+    if regular is not None:
+        try:
+            return LookLowering(builder, codec).whole(_searching(regular) if search else regular)
+        except (NotRegular, GrammarError, RecursionError):
+            pass
+    return _by_matcher(builder, ast, codec, search)
+
+
+def _is_plain(tree: Node) -> bool:
+    return not holds(tree, lambda node: not is_regular(node)) and not called(tree)
+
+
+def _may_be_regular(tree: Node) -> bool:
+    """Can `LookLowering` say it? Groups that call themselves must not see the characters around them."""
+    if any(holds(target, lambda n: is_assertion(n) or isinstance(n, Look)) for target in called(tree).values()):
+        return False
+    return not holds(tree, lambda node: not (is_regular(node) or isinstance(node, Look)))
+
+
+def _searching(tree: Node) -> Node:
+    """A tree for the whole texts in which `tree` occurs."""
+    if isinstance(tree, Alternatives):
+        return Alternatives(tuple(map(_searching, tree.items)))
+    items = tree.items if isinstance(tree, Sequence) else (tree,)
+    before = () if anchored_at_start(tree) else (ANYTHING,)
+    after = () if anchored_at_end(tree) else (ANYTHING,)
+    return Sequence((*before, *items, *after))
+
+
+def _by_matcher(builder: Builder, tree: Node, codec: int, search: bool) -> int:
+    source = machine(tree, codec, search=search, anchored=search and anchored_at_start(tree))
+    rough = approximate(tree)
     if search:
-        anything = Repeat(Chars(universe(codec)), 0, -1)
-        ast = Sequence((anything, *(ast.items if isinstance(ast, Sequence) else (ast,)), anything))
-    refuse_unsupported(ast)
-    found = assertions(ast)
-    if not found:
-        return lower_plain(builder, ast, codec)
-    try:
-        return ContextLowering(builder, codec, universe(codec), found, lower_plain).whole(ast)
-    except RecursionError:
-        raise GrammarError("regular expression: anchors inside of too many nested groups") from None
-
-
-def lower_plain(builder: Builder, ast: Node, codec: int) -> int:
-    """The grammar node of a tree without assertions; no recursion, however deep the tree."""
-    lowered: dict[int, int] = {}
-    for node in postorder(ast):
-        lowered[id(node)] = _lower_one(builder, node, codec, lowered)
-    return lowered[id(ast)]
-
-
-def _lower_one(builder: Builder, node: Node, codec: int, lowered: dict[int, int]) -> int:
-    if isinstance(node, Chars):
-        ranges = intersection(node.ranges, universe(codec))
-        return builder.chars(ranges, codec) if ranges else builder.nothing()
-    if isinstance(node, Repeat):
-        return builder.repeat(lowered[id(node.item)], node.least, node.most)
-    if isinstance(node, Alternatives):
-        return builder.alt([lowered[id(item)] for item in node.items])
-    if isinstance(node, Sequence):
-        return builder.seq([lowered[id(item)] for item in node.items])
-    if isinstance(node, Group):
-        return lowered[id(node.item)]
-    assert not isinstance(node, Assertion), "assertions are lowered with their context"
-    raise TypeError(node)
+        before = () if anchored_at_start(tree) else (ANYTHING,)
+        after = () if anchored_at_end(tree) else (ANYTHING,)
+        rough = Sequence((*before, rough, *after))
+    return builder.intersect([builder.machine(source), lower_plain(builder, rough, codec)])
 
 
 def refuse_unsupported(ast: Node) -> None:
-    """Raise GrammarError if `ast` holds what no lowering understands."""
+    """Raise GrammarError if `ast` holds what only a backtracking matcher understands, or longer look-around."""
     for node in postorder(ast):
         name = _UNSUPPORTED.get(type(node))
         if isinstance(node, Look):
-            name = _LOOKS[node.ahead, node.negated]
+            name = f"{_LOOKS[node.ahead, node.negated]} for more than one character"
         elif isinstance(node, Repeat) and node.possessive:
             name = "a possessive quantifier"
         if name is not None:
@@ -90,14 +95,15 @@ def refuse_unsupported(ast: Node) -> None:
 
 
 def refuse_assertions(ast: Node, where: str, allowed: Collection[str] = ()) -> None:
-    """Raise GrammarError if `ast` has assertions other than the `allowed` kinds: inside of a grammar they look beyond
-    their own text."""
-    for assertion in assertions(ast):
-        if assertion.kind not in allowed:
-            raise GrammarError(
-                f"{_NAMES[assertion.kind]} is not supported in {where}",
-                hint="It is matched in the middle of a text: leave anchors, word boundaries and look-around out.",
-            )
+    """Raise GrammarError if `ast` has assertions other than the `allowed` kinds, or look-around: inside of a grammar
+    they look beyond their own text."""
+    names = [_NAMES[assertion.kind] for assertion in assertions(ast) if assertion.kind not in allowed]
+    names += [_LOOKS[node.ahead, node.negated] for node in postorder(ast) if isinstance(node, Look)]
+    if names:
+        raise GrammarError(
+            f"{names[0]} is not supported in {where}",
+            hint="It is matched in the middle of a text: leave anchors, word boundaries and look-around out.",
+        )
 
 
 _NAMES = {
@@ -122,8 +128,8 @@ _UNSUPPORTED = {
     Recurse: "recursion",
 }
 _LOOKS = {
-    (True, False): "a lookahead (?=...)",
-    (True, True): "a negative lookahead (?!...)",
-    (False, False): "a lookbehind (?<=...)",
-    (False, True): "a negative lookbehind (?<!...)",
+    (True, False): "a lookahead",
+    (True, True): "a negative lookahead",
+    (False, False): "a lookbehind",
+    (False, True): "a negative lookbehind",
 }

@@ -23,7 +23,8 @@ AssertionKind = Literal[
 ]
 
 
-Fold = Literal["", "python", "ascii", "simple", "full"]
+EmptyRound = Literal["ends", "ends unless captured", "fails"]
+Fold = Literal["", "python", "ascii", "simple", "package", "full"]
 
 
 # Compared by identity: trees may be deep, and a recursive == or hash would overflow the stack.
@@ -52,13 +53,15 @@ class Alternatives:
 class Repeat:
     """`least` to `most` times the item; `most` = -1: without end. `lazy` prefers few (no matter to the set of matching
     texts, unless something atomic is around it). `possessive` takes the first way to match and no other, as in an
-    atomic group."""
+    atomic group. `empty_round` says what becomes of a round that matches nothing, which matters to captures only: it
+    ends the repetition, or does so unless what a group matched has changed, or it fails."""
 
     item: Node
     least: int
     most: int
     lazy: bool = False
     possessive: bool = False
+    empty_round: EmptyRound = "ends"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +102,8 @@ class Group:
 @dataclass(frozen=True, slots=True, eq=False)
 class Backreference:
     """The text that a group matched last. `fold` says which characters count as the same: "" equal ones, "python" as
-    `re` ignores case, "ascii" that for ASCII letters only, "simple" and "full" by Unicode's case folding. A group that
+    `re` ignores case, "ascii" that for ASCII letters only, "simple" and "full" by Unicode's case folding, "package" as
+    the regex package does. A group that
     has not matched yet fails, or with `optional` matches the empty text, as in ECMA-262."""
 
     number: int

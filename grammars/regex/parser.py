@@ -1,7 +1,9 @@
-"""Regular expression text to syntax tree, for Python's `re` and for ECMA-262 (the patterns of JSON Schema).
+"""Regular expression text to syntax tree: Python's `re`, what the regex package and Rust's regex crate add to it, and
+ECMA-262 (the patterns of JSON Schema).
 
-One loop with an explicit stack of open groups: nesting costs no recursion. Whatever `re` itself refuses is refused
-with its message. `groups.py` reads what opens a group, `escapes.py` escapes and classes.
+One loop with an explicit stack of open groups: nesting costs no recursion. `re` and the regex package have the last
+word on what is a pattern. `openings.py` reads what a parenthesis opens, `groups.py` keeps the groups, `escapes.py` and
+`extended.py` read escapes and sets.
 """
 
 from __future__ import annotations
@@ -11,33 +13,66 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+import regex
 
 from ..errors import GrammarError
+from . import extended
 from .charsets import ASCII_WORD, ECMA_NEWLINES, EVERYTHING, NEWLINE, category, negate
-from .cursor import Cursor
+from .cursor import Cursor, Syntax
 from .escapes import DIGITS, character_class, escape, literal
-from .groups import GroupTable, OpenGroup, open_group
-from .nodes import Assertion, Chars, Forget, Group, Node, Repeat, Sequence, postorder
+from .groups import GroupTable, OpenGroup
+from .nodes import (
+    EMPTY,
+    Assertion,
+    Atomic,
+    Chars,
+    Commit,
+    Conditional,
+    EmptyRound,
+    Forget,
+    Group,
+    Node,
+    Repeat,
+    Sequence,
+    postorder,
+)
+from .openings import GlobalFlags, open_group
+from .shape import holds
 
 Dialect = Literal["python", "ecma"]
 
 MAX_NESTING: Final = 200
 MAX_REPEAT: Final = 2**31 - 2
 
+_EMPTY_ROUNDS: Final[dict[Syntax, EmptyRound]] = {
+    "python": "ends",
+    "ecma": "fails",
+    "package": "ends unless captured",
+    "rust": "ends unless captured",
+}
+# A POSIX class in a set: `re` warns that it will mean something else one day.
+_POSIX = re.compile(r"\[:\^?[A-Za-z]+:\]")
+# The number of errors that approximate matching allows.
+_APPROXIMATE = re.compile(r"\{(?:\d+<=?)?[deis](?:<=?\d+)?(?:,[^{}]*)?(?::[^{}]*)?\}|\{[^{}]*[dis][^{}]*<=?\d+\}")
+# What Rust has and the regex package has not.
+_RUST = re.compile(r"\\[xuU]\{|\(\?[a-z]*U")
+
 
 def parse(pattern: str, dialect: Dialect = "python", flags: str = "") -> Node:
     """Parse a regular expression.
 
-    `dialect` "python" is `re` (Unicode classes, IGNORECASE as `re` does it), "ecma" is ECMA-262 with the u flag, plus
-    the web's leniency for escaped punctuation and literal braces. `flags` are letters in force from the start, as in
-    `(?flags)`; "ecma" knows m and s. Raises GrammarError with line, column and the offending text: syntax errors,
-    unknown Unicode properties, more than 200 nested groups.
+    `dialect` "python" is `re`; what `re` cannot read means what the regex package says (version 0 unless the pattern
+    asks for another), or else Rust. "ecma" is ECMA-262 with the u flag, plus the web's leniency for escaped
+    punctuation and literal braces. `flags` are letters in force from the start, as in `(?flags)`; "ecma" knows i, m
+    and s. Raises GrammarError with line, column and the offending text: syntax errors, unknown Unicode properties, more
+    than 200 nested groups.
     """
     if not isinstance(pattern, str):
         raise GrammarError(f"a regular expression must be a string, not {type(pattern).__name__}", text=repr(pattern))
     ecma = dialect == "ecma"
-    unknown = set(flags) - set("ms" if ecma else "imsxau")
+    unknown = set(flags) - set("ims" if ecma else "imsxau")
     if unknown:
         raise GrammarError(
             f"regular expression: unknown flags {''.join(sorted(unknown))!r} for the {dialect} dialect", text=flags
@@ -47,33 +82,82 @@ def parse(pattern: str, dialect: Dialect = "python", flags: str = "") -> Node:
 
 @functools.lru_cache(maxsize=2048)
 def _parse(pattern: str, ecma: bool, flags: str) -> Node:
-    parser = _Parser(Cursor(pattern, ecma), frozenset(flags), {}, -1)
-    tree = parser.parse()
-    if parser.table.refers_forward:
-        # Now all groups are known.
-        tree = _Parser(Cursor(pattern, ecma), frozenset(flags), parser.table.names, parser.table.count).parse()
-    if not ecma:
-        _confirm_with_re(pattern, flags)
+    if ecma:
+        return _read(pattern, "ecma", frozenset(flags))
+    tree = None
+    try:
+        tree = _read(pattern, "python", frozenset(flags))
+        _confirm(pattern, flags, re)
+        if not _POSIX.search(pattern):
+            return tree
+    except GrammarError as error:
+        refusal = error
+    try:
+        extended_tree = _read(pattern, "package", frozenset(flags))
+        _confirm(pattern, flags, regex)
+        return extended_tree
+    except GrammarError as error:
+        if tree is not None:
+            return tree
+        refusal = max(error, refusal, key=lambda e: (e.line or 0, e.column or 0))  # the one that understood more
+    if _RUST.search(pattern):
+        return _read(pattern, "rust", frozenset(flags))
+    raise refusal
+
+
+@functools.lru_cache(maxsize=2048)
+def parse_re(pattern: str, flags: str = "") -> Node:
+    """What a pattern means to Python's `re`, and nothing beyond it; as `parse` otherwise."""
+    tree = _read(pattern, "python", frozenset(flags))
+    _confirm(pattern, flags, re)
     return tree
 
 
-def _confirm_with_re(pattern: str, flags: str) -> None:
-    """Python's own compiler has the last word on what is a pattern."""
-    bits = functools.reduce(lambda bits, letter: bits | re.RegexFlag[letter.upper()], flags, re.RegexFlag(0))
+def _read(pattern: str, syntax: Syntax, flags: frozenset[str]) -> Node:
+    names: Mapping[str, int] = {}
+    total = -1
+    while True:
+        parser = _Parser(Cursor(pattern, syntax), flags, names, total)
+        try:
+            tree = parser.parse()
+        except GlobalFlags as more:
+            flags |= more.flags | ({"f"} if "V1" in more.flags else set())
+            continue
+        if not parser.table.refers_forward:
+            break
+        # Now all groups are known.
+        names, total = parser.table.names, parser.table.count
+    if "r" in flags and any(isinstance(n, (Atomic, Commit, Group)) or _is_possessive(n) for n in postorder(tree)):
+        hint = "Leave the flag out: what matches from right to left mostly does from left to right."
+        raise parser.cursor.unsupported("the flag r with references or atomic parts", 0, hint)
+    return tree
+
+
+def _is_possessive(node: Node) -> bool:
+    return isinstance(node, Repeat) and node.possessive
+
+
+def _confirm(pattern: str, flags: str, package: Any) -> None:
+    """The compiler of `re`, or of the regex package, has the last word on what is a pattern."""
+    bits = functools.reduce(lambda bits, letter: bits | getattr(package, letter.upper()), flags, 0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            re.compile(pattern, bits)
-    except re.error as error:
+            package.compile(pattern, bits)
+    except package.error as error:
         at = error.pos or 0
         raise GrammarError(
             f"regular expression: {error.msg}",
-            line=error.lineno,
-            column=error.colno,
+            line=pattern.count("\n", 0, at) + 1,
+            column=at - pattern.rfind("\n", 0, at),
             text=pattern[at : at + 40] or pattern,
         ) from None
     except (OverflowError, RecursionError, ValueError) as error:
         raise GrammarError(f"regular expression: {error}", text=pattern) from None
+
+
+def _is_something(node: Node) -> bool:
+    return not isinstance(node, (Sequence, Conditional))
 
 
 class _Parser:
@@ -89,14 +173,15 @@ class _Parser:
         while cursor.at < len(cursor.pattern):
             group = self.stack[-1]
             next_char = cursor.peek()
-            if "x" in group.flags and next_char in " \t\n\r\v\f#":
-                self._skip_verbose()
+            if "x" in group.flags and self._skip_verbose():
+                pass
             elif next_char == "(":
                 self._open()
             elif next_char == ")":
                 self._close()
             elif next_char == "|":
                 group.end_branch(cursor)
+                self._reset(group)
             elif next_char in "*+?{" and self._quantify(group):
                 pass
             else:
@@ -105,10 +190,15 @@ class _Parser:
             raise cursor.error("this group lacks its closing ')'", self.stack[-1].start)
         return self.table.finish(self.stack[0].close(cursor))
 
-    def _skip_verbose(self) -> None:
-        if self.cursor.take() == "#":
-            end = self.cursor.pattern.find("\n", self.cursor.at)
-            self.cursor.at = len(self.cursor.pattern) if end < 0 else end + 1
+    def _skip_verbose(self) -> bool:
+        """Step over blanks and comments; False if there are none."""
+        cursor = self.cursor
+        start = cursor.at
+        while cursor.peek() and (cursor.peek() in " \t\n\r\v\f#" or (cursor.extended and cursor.peek().isspace())):
+            if cursor.take() == "#":
+                end = cursor.pattern.find("\n", cursor.at)
+                cursor.at = len(cursor.pattern) if end < 0 else end
+        return cursor.at > start
 
     def _open(self) -> None:
         start = self.cursor.at
@@ -128,12 +218,29 @@ class _Parser:
         group = self.stack.pop()
         node = group.close(cursor)
         cursor.take()
-        if group.kind == "test":
-            self.stack[-1].test = node
-            return
-        if group.number:
-            self.table.close(group.number, node)
-        self.stack[-1].add(node, repeatable=True)
+        self._reset(group)
+        if cursor.extended and isinstance(node, Conditional) and not holds(node, _is_something):
+            self.table.drop_condition(group.start)
+            node = EMPTY
+        if group.kind == "reset":
+            self.table.count = group.numbers[1]
+        if group.kind == "group":
+            self.table.close(group.number)
+            if not self.table.keeps_groups:
+                assert isinstance(node, Group)
+                node = node.item
+        around = self.stack[-1]
+        if around.awaits_test:
+            around.test, around.awaits_test = node, False
+        else:
+            around.add(node, repeatable=True)
+
+    def _reset(self, group: OpenGroup) -> None:
+        """A branch of a branch reset group ends: the next one numbers its groups from the same number on."""
+        if group.kind == "reset":
+            first, most = group.numbers
+            group.numbers = (first, max(most, self.table.count))
+            self.table.count = first
 
     def _quantify(self, group: OpenGroup) -> bool:
         """Apply the quantifier the cursor is on to the last item; False if it is a literal brace."""
@@ -142,33 +249,52 @@ class _Parser:
         sign = cursor.take()
         least, most = {"*": (0, -1), "+": (1, -1), "?": (0, 1), "{": (0, 0)}[sign]
         if sign == "{":
-            bounds = self._bounds(start)
+            bounds = self._bounds(start, group)
             if bounds is None:
                 cursor.at = start
+                if cursor.extended and _APPROXIMATE.match(cursor.pattern, start):
+                    cursor.take()
+                    raise cursor.unsupported("approximate matching {e<=1}", start, "Write the variants out.")
                 return False
             least, most = bounds
+        if cursor.extended and "x" in group.flags:
+            self._skip_verbose()
         lazy = cursor.match("?")
         # Before 3.11 `re` has no possessive quantifiers, and says so.
         possessive = not lazy and not self.ecma and cursor.match("+")
+        group.end_literals(but_last=True)
         if not group.items:
             raise cursor.error("there is nothing to repeat here", start)
         if not group.repeatable:
             what = "an anchor" if isinstance(group.items[-1], Assertion) else "a repetition"
             raise cursor.error(f"{what} cannot be repeated; put it into a group", start)
+        if cursor.syntax == "rust" and "U" in group.flags:
+            lazy = not lazy
         item = group.items.pop()
         if self.ecma and self.table.keeps_groups:
             # Every round starts with its groups unset.
             inner = tuple(n.number for n in postorder(item) if isinstance(n, Group))
             item = Sequence((Forget(inner), item)) if inner else item
-        group.add(Repeat(item, least, most, lazy, possessive), repeatable=False)
+        empty_round = _EMPTY_ROUNDS[cursor.syntax]
+        group.add(Repeat(item, least, most, lazy, possessive, empty_round), repeatable=False)
         return True
 
-    def _bounds(self, start: int) -> tuple[int, int] | None:
+    def _bounds(self, start: int, group: OpenGroup) -> tuple[int, int] | None:
         cursor = self.cursor
-        low = cursor.take_while(DIGITS)
+        blanks = cursor.extended and "x" in group.flags
+
+        def number() -> str:
+            if blanks:
+                self._skip_verbose()
+            digits = cursor.take_while(DIGITS)
+            if blanks:
+                self._skip_verbose()
+            return digits
+
+        low = number()
         comma = cursor.match(",")
-        high = cursor.take_while(DIGITS) if comma else low
-        # {} is text in both dialects; {,n} and {,} are bounds in Python only.
+        high = number() if comma else low
+        # {} is text everywhere; {,n} and {,} are bounds, but not in ECMA-262.
         if not cursor.match("}") or not (low or (comma and not self.ecma)):
             return None
         # The length first: int() refuses thousands of digits.
@@ -182,6 +308,9 @@ class _Parser:
     def _atom(self, group: OpenGroup) -> None:
         cursor, flags = self.cursor, group.flags
         next_char = cursor.peek()
+        if cursor.extended:
+            self._extended_atom(group)
+            return
         assertion = self._assertion(flags)
         if assertion is not None:
             group.add(assertion, repeatable=False)
@@ -197,9 +326,36 @@ class _Parser:
                 group.add(reference, repeatable=True)
                 return
             ranges, code = escape(cursor, flags, in_class=False)
-            group.add(Chars(ranges if code is None else literal(code, flags)), repeatable=True)
+            group.add(Chars(ranges if code is None else literal(code, flags, self.ecma)), repeatable=True)
         else:
-            group.add(Chars(literal(ord(cursor.take()), flags)), repeatable=True)
+            group.add(Chars(literal(ord(cursor.take()), flags, self.ecma)), repeatable=True)
+
+    def _extended_atom(self, group: OpenGroup) -> None:
+        cursor, flags = self.cursor, group.flags
+        next_char = cursor.peek()
+        atom: Node | int | None
+        if next_char == "\\":
+            atom = self.table.reference(flags)
+            if atom is None:
+                atom = extended.escape(cursor, flags)
+        elif next_char == "[":
+            atom = extended.character_set(cursor, flags)
+        else:
+            cursor.take()
+            if next_char == ".":
+                atom = extended.any_character(flags)
+            elif next_char == "^":
+                atom = extended.line_start(flags)
+            elif next_char == "$":
+                atom = extended.line_end(flags)
+            else:
+                atom = ord(next_char)
+        if not isinstance(atom, int):
+            group.add(atom, repeatable=True)
+        elif extended.folds_fully(flags):
+            group.add_literal(atom)
+        else:
+            group.add(extended.literal(atom, flags), repeatable=True)
 
     def _assertion(self, flags: frozenset[str]) -> Assertion | None:
         """The assertion the cursor is on, stepped over, if it is on one."""

@@ -21,8 +21,9 @@ from typing import Final
 from ..builder import Builder
 from ..errors import GrammarError
 from .charsets import Ranges, intersection, normalise, partition
-from .lowering import lower_pattern, refuse_unsupported, universe
+from .lowering import lower_pattern, refuse_unsupported
 from .nodes import Alternatives, Assertion, Chars, Group, Node, Repeat, Sequence
+from .plain import universe
 
 MAX_INSTRUCTIONS: Final = 20_000
 MAX_STATES: Final = 10_000

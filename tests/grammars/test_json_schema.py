@@ -253,7 +253,7 @@ BAD: list[tuple[Any, str | None, str]] = [
     ({"$ref": "#none"}, "/$ref", "anchor"),
     ({"$schema": "http://example.com/dialect"}, "/$schema", "dialect"),
     ({"properties": {"a": {"pattern": "a("}}}, "/properties/a/pattern", ""),
-    ({"properties": {"a": {"pattern": "(a)\\1"}}}, "/properties/a/pattern", "back"),
+    ({"properties": {"a": {"pattern": "(a)\\2"}}}, "/properties/a/pattern", "no group"),
     ({"type": "array", "uniqueItems": True}, "", "uniqueItems"),
     ({"minProperties": 2}, "", "minProperties"),
     ({"oneOf": [{"patternProperties": {"a": {"const": 1}}}, {"required": ["b"]}]}, "/oneOf", "patternProperties"),

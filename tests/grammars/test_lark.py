@@ -66,6 +66,7 @@ GRAMMARS = {
     "references by number count from the first terminal": ("start: (A | B)+\nA: /(b)a\\1|a/\nB: /bbbb|b/", "ab"),
     "characters of several bytes": ("start: (A | B)+\nA: /[à-ü]+/i\nB: /€/", "àÜ€a"),
     "characters of every length": ('start: (A | "a")+\nA: /[^a-z]/', "aé\u0800€\uffff😀"),
+    "a set that is none to others": ("start: (A | B)+\nA: /[[:a]b/\nB: /[[:ab:]]/", "[:ab]"),
     "lookahead of the parser": ('start: x "b" | y "c"\nx: "a"\ny: "a"', "abc"),
     "shift is preferred": ('start: "a" start ["b" start] | "c"', "abc"),
     "a rule of a higher priority": ('start: x | y\nx.2: "a"\ny: "a"', "ab"),

@@ -10,8 +10,10 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+import regex as package
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from reference import ReferenceBuilder
@@ -256,24 +258,20 @@ def test_unicode_properties_are_general_categories(name: str) -> None:
         (r"(?P<x>a)(?P=x)", "python", "back-reference"),
         (r"(?<x>a)\k<x>", "ecma", "back-reference"),
         (r"\k<x>(?<x>a)", "ecma", "back-reference"),
-        (r"(a)\1", "ecma", "back-reference"),
         ("(a)?(?(1)b|c)", "python", "conditional"),
         ("(?>a)", "python", "atomic"),
         ("a*+", "python", "possessive"),
     ],
 )
-def test_what_is_not_lowered_is_refused_by_name(pattern: str, dialect: str, named: str) -> None:
-    tree = parse(pattern, dialect)  # type: ignore[arg-type]
-    for lowered in (lower_pattern, lower_preferred):
-        with pytest.raises(GrammarError, match="not supported") as caught:
-            lowered(GrammarBuilder(), tree, UTF8)
-        assert named in caught.value.message
+def test_what_has_no_order_of_preference_is_refused_by_name(pattern: str, dialect: str, named: str) -> None:
+    with pytest.raises(GrammarError, match="not supported") as caught:
+        lower_preferred(GrammarBuilder(), parse(pattern, dialect), UTF8)  # type: ignore[arg-type]
+    assert named in caught.value.message
 
 
 @pytest.mark.parametrize(
     ("pattern", "dialect", "named", "column"),
     [
-        ("(?i:a)", "ecma", "(?i)", 1),
         (r"\p{Script=Latin}", "ecma", "Script=Latin", 1),
     ],
 )
@@ -297,15 +295,12 @@ def test_unsupported_constructs_are_refused_by_name(pattern: str, dialect: str, 
             ("a{3,2}", 1, 2),
         ),
         *(
-            ("^*", 1, 2),
             ("(?i", 1, 1),
-            ("a(?i)b", 1, 2),
             ("\\q", 1, 1),
             ("\\x1", 1, 1),
             ("[z-a]", 1, 2),
-            ("[\\w-a]", 1, 2),
         ),
-        *(("\\N{no such}", 1, 1), ("a{99999999999}", 1, 2), ("(?P<a>b)(?P<a>c)", 1, 13), ("(?L)a", 1, 1), ("*", 1, 1)),
+        *(("\\N{no such}", 1, 1), ("a{99999999999}", 1, 2), ("(?L)a", 1, 1), ("*", 1, 1)),
     ],
 )
 def test_syntax_errors_have_a_place(pattern: str, line: int, column: int) -> None:
@@ -319,13 +314,16 @@ def test_syntax_errors_have_a_place(pattern: str, line: int, column: int) -> Non
 
 @settings(max_examples=1000, deadline=None, derandomize=True)
 @given(st.text(alphabet="ab(|)[]^-*+?{}12,\\dwxnZ$.:P<=!#i ", max_size=12))
-def test_whatever_parses_is_a_pattern_for_re_and_means_the_same(pattern: str) -> None:
+def test_whatever_parses_is_a_pattern_for_re_or_the_regex_package_and_means_the_same(pattern: str) -> None:
     try:
         tree = parse(pattern)
         accepts = matcher(lambda builder: lower_pattern(builder, tree, UTF8))
     except GrammarError:
         return
-    compiled = re.compile(pattern)
+    try:
+        compiled: Any = re.compile(pattern)
+    except re.error:
+        compiled = package.compile(pattern)
     for text in ["", "a", "b", "ab", "aab", "1", "(", "-", "[", "^", "{", "{1,2}", pattern]:
         assert accepts(text) == (compiled.fullmatch(text) is not None), (pattern, text)
 
@@ -347,10 +345,11 @@ def test_big_bounds_stay_small() -> None:
     assert time.perf_counter() - started < 5
 
 
-def test_anchors_in_large_repetitions_are_refused() -> None:
-    with pytest.raises(GrammarError, match="more than 50 times"):
-        regex("(^a|b){51}")
-    assert regex("(^a|b){50}").compile().accepts(b"a" + b"b" * 49)
+def test_anchors_in_large_repetitions() -> None:
+    for count in (50, 51, 500):
+        automaton = regex(f"(^a|b){{{count}}}").compile()
+        assert automaton.accepts(b"a" + b"b" * (count - 1))
+        assert not automaton.accepts(b"b" * (count - 1) + b"a")
 
 
 def test_grammars_are_values() -> None:
