@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 600
 CPP_SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 PYTHON_SOURCES := engine grammars agents bench tests requirements
 
-.PHONY: help setup demo test test-cpp test-slow lint format lock sanitize conformance round-trip fuzz fuzz-bytes fuzz-regex fuzz-schema fuzz-lark bench-overhead bench-maskbench clean
+.PHONY: help setup demo test test-cpp test-slow lint format lock sanitize conformance round-trip fuzz fuzz-bytes fuzz-regex fuzz-schema fuzz-lark bench-overhead bench-maskbench bench-lark clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -110,6 +110,9 @@ bench-overhead: setup  ## decode speed with AWRS and SMC against the same engine
 
 bench-maskbench: setup  ## real schemas: how many compile, and what is generated under 200 of them
 	$(RUN) -m tamis.bench.domains.maskbench --schemas 200 --max-tokens 512
+
+bench-lark: setup  ## Python files and SQL under Lark grammars, judged as lark judges them
+	$(RUN) -m tamis.bench.domains.lark_grammars
 
 clean:  ## remove what make made, the virtual environment included
 	rm -rf build $(VENV)

@@ -13,6 +13,7 @@
 #include "grammar/ir.hpp"
 #include "grammar/passes.hpp"
 #include "json_schema/bindings.hpp"
+#include "lark/bindings.hpp"
 #include "regex/bindings.hpp"
 #include "vocabulary/token_automaton.hpp"
 #include "vocabulary/vocabulary.hpp"
@@ -207,7 +208,7 @@ NB_MODULE(_core, m) {
         "The JSON of a Python value in ASCII without blanks; raises GrammarError where it has none, about `what` it is.");
 
   nb::class_<MachineSource>(m, "MachineSource", "A language that no grammar can say; see GrammarBuilder.machine.");
-
+  lark::bind(m);
   bind_regex(m);
   formats::bind_formats(m);
 

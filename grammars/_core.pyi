@@ -3,6 +3,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+_Ranges = Sequence[tuple[int, int]]
+
 class CompileError(ValueError): ...
 class EmptyLanguageError(CompileError): ...
 class AutomatonLimitError(RuntimeError): ...
@@ -11,6 +13,17 @@ def canonical_json(source: str) -> str: ...
 def json_text(value: object, what: str) -> str: ...
 
 class MachineSource: ...
+
+def lark_source(
+    characters: tuple[Sequence[_Ranges], _Ranges, Sequence[tuple[int, int]]],
+    program: tuple[Sequence[tuple[int, int, int, int]], Sequence[tuple[int, bool]], Sequence[int]],
+    ignored: Sequence[bool],
+    lexers: Sequence[tuple[Sequence[tuple[int, int]], Sequence[tuple[int, Sequence[tuple[int, int]]]]]],
+    states: Sequence[tuple[int, Sequence[tuple[int, int]], Sequence[tuple[int, int]]]],
+    rules: Sequence[tuple[int, int]],
+    ends: tuple[int, int, int],
+    indenter: tuple[int, Sequence[int], Sequence[int], int, int, int] | None,
+) -> MachineSource: ...
 
 def regex_machine(
     code: Sequence[tuple[int, int, int, int, int]],

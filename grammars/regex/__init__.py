@@ -11,7 +11,7 @@ from ..builder import UTF8, Builder
 from ..grammar import Grammar
 from .lowering import lower_pattern, refuse_assertions, refuse_unsupported
 from .nodes import Node
-from .parser import parse
+from .parser import parse, parse_re
 from .preference import lower_preferred
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "lower_pattern",
     "lower_preferred",
     "parse",
+    "parse_re",
     "refuse_assertions",
     "refuse_unsupported",
     "regex",

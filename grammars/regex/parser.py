@@ -106,6 +106,14 @@ def _parse(pattern: str, ecma: bool, flags: str) -> Node:
     raise refusal
 
 
+@functools.lru_cache(maxsize=2048)
+def parse_re(pattern: str, flags: str = "") -> Node:
+    """What a pattern means to Python's `re`, and nothing beyond it; as `parse` otherwise."""
+    tree = _read(pattern, "python", frozenset(flags))
+    _confirm(pattern, flags, re)
+    return tree
+
+
 def _read(pattern: str, syntax: Syntax, flags: frozenset[str]) -> Node:
     names: Mapping[str, int] = {}
     total = -1
