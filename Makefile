@@ -7,7 +7,7 @@ RUN := OMP_WAIT_POLICY=passive $(BIN)/python
 CPP_SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 PYTHON_SOURCES := engine grammars agents bench tests requirements
 
-.PHONY: help setup demo test test-cpp test-slow lint format lock sanitize bench-overhead bench-maskbench clean
+.PHONY: help setup demo test test-cpp test-slow lint format lock sanitize bench-overhead bench-maskbench bench-coverage bench-peers clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -81,6 +81,12 @@ bench-overhead: setup  ## decode speed with AWRS and SMC against the same engine
 
 bench-maskbench: setup  ## real schemas: how many compile, and what is generated under 200 of them
 	$(RUN) -m tamis.bench.domains.maskbench --schemas 200 --max-tokens 512
+
+bench-coverage: setup  ## real schemas: what tamis, llguidance, XGrammar and outlines-core take, accept and reject
+	$(RUN) -m tamis.bench.peers.coverage
+
+bench-peers: setup  ## masks, compile times, checks, forks, threads and memory beside the same engines
+	$(RUN) -m tamis.bench.peers.speed
 
 clean:  ## remove what make made, the virtual environment included
 	rm -rf build $(VENV)
