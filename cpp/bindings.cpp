@@ -58,6 +58,7 @@ class Builder {
   NodeId complement(NodeId node) { return grammar_.complement(checked({node})[0]); }
   NodeId machine(std::shared_ptr<MachineSource> source) { return grammar_.machine(std::move(source)); }
   NodeId rule(std::string name) { return grammar_.rule(std::move(name)); }
+  NodeId label(std::string name, NodeId node) { return grammar_.label(std::move(name), checked({node})[0]); }
   void define(NodeId rule, NodeId body) { grammar_.define(rule, checked({body})[0]); }
   bool is_nothing(NodeId node) const { return node == Grammar::kNothing; }
   std::string node_text(NodeId node) { return to_text(grammar_, checked({node})[0]); }
@@ -209,6 +210,7 @@ NB_MODULE(_core, m) {
       .def("complement", &Builder::complement, "node"_a, "Every byte string that node, which must be regular, rejects.")
       .def("machine", &Builder::machine, "source"_a, "What a machine accepts.")
       .def("rule", &Builder::rule, "name"_a, "Declares a rule; the node refers to it.")
+      .def("label", &Builder::label, "name"_a, "node"_a, "The node under a name that diagnostics can tell.")
       .def("define", &Builder::define, "rule"_a, "body"_a)
       .def("is_nothing", &Builder::is_nothing, "node"_a)
       .def("to_text", &Builder::node_text, "node"_a)

@@ -13,6 +13,7 @@ namespace tamis {
 namespace {
 
 constexpr int kMergeDepth = 1000;  // contexts this deep are left unmerged: correct, only larger
+constexpr int kNesting = 400;      // combinations inside operands of combinations, as the text nests them
 
 std::vector<std::uint32_t> words_of(bool may_end, const auto& configurations) {
   std::vector<std::uint32_t> words = {may_end ? 1U : 0U};
@@ -66,7 +67,7 @@ class Automaton::Settlement {
       const Callers callers = std::move(first->second);
       entered_rank_ = static_cast<std::int64_t>(first->first);
       callers_.erase(first);
-      const Configuration entered{a_.rule_starts_[callers.rule], caller_context(callers.returns)};
+      const Configuration entered{a_.rule_start(callers.rule), caller_context(callers.returns)};
       configurations_.push_back(entered);
       gather(entered);
     }
@@ -111,11 +112,20 @@ Nfa compiled(Grammar& grammar, std::size_t max_states) {
   return build_nfa(grammar, max_states);
 }
 
+// For asking about regular combinations alone.
+struct NoNestedStates : NestedStates {
+  virtual ~NoNestedStates() = default;
+  std::uint32_t nested_start(Nfa::StateId) override { return 0; }
+  std::uint32_t nested_step(std::uint32_t state, std::size_t) override { return state; }
+  bool nested_complete(std::uint32_t) const override { return true; }
+};
+
 std::vector<bool> alive_in(const Nfa& nfa, const ByteClasses& classes) {
   std::vector<bool> inhabited(nfa.booleans.size(), true);
   std::vector<bool> alive = alive_states(nfa, inhabited);
   if (nfa.booleans.empty()) return alive;
-  Subsets probe(nfa, classes, alive);
+  NoNestedStates none;
+  Subsets probe(nfa, classes, alive, none);
   for (std::uint32_t b = 0; b < nfa.booleans.size(); ++b) inhabited[b] = probe.has_member(b);
   return alive_states(nfa, inhabited);
 }
@@ -126,15 +136,32 @@ Automaton::Automaton(Grammar grammar, Limits limits)
     : limits_(limits), nfa_(compiled(grammar, limits.nfa_states)), classes_(nfa_) {
   std::vector<bool> alive = alive_in(nfa_, classes_);
   if (!alive[nfa_.start]) throw EmptyLanguageError();
-  subsets_ = std::make_unique<Subsets>(nfa_, classes_, std::move(alive));
-  for (const Nfa::StateId start : nfa_.rule_starts) {
-    rule_starts_.push_back(start == Nfa::kFinal ? Subsets::kEmpty : subsets_->start_of(start));
-  }
+  NestedStates& self = *this;  // the base is private: make_unique could not convert
+  subsets_ = std::make_unique<Subsets>(nfa_, classes_, std::move(alive), self);
+  rule_starts_.assign(nfa_.rule_starts.size(), kNoSubset);
   context_of(true, {});  // the bottom
-  Settlement settlement(*this);
-  settlement.add(subsets_->start_of(nfa_.start), kBottom);
-  start_ = settlement.state();
+  start_ = static_cast<StateId>(nested_start(nfa_.start));
+  if (start_ == kDead) throw EmptyLanguageError();
   check_budget();
+}
+
+std::uint32_t Automaton::nested_start(Nfa::StateId state) {
+  Settlement settlement(*this);
+  settlement.add(subsets_->start_of(state), kBottom);
+  return static_cast<std::uint32_t>(settlement.state());
+}
+
+std::uint32_t Automaton::nested_step(std::uint32_t state, std::size_t byte_class) {
+  const auto from = static_cast<StateId>(state);
+  const std::uint32_t known = cell(from, byte_class).load(std::memory_order_relaxed);
+  return known != kUnknown ? known - kOffset : static_cast<std::uint32_t>(make_step_locked(from, byte_class));
+}
+
+bool Automaton::nested_complete(std::uint32_t state) const { return is_complete(static_cast<StateId>(state)); }
+
+SubsetId Automaton::rule_start(RuleId rule) const {
+  if (rule_starts_[rule] == kNoSubset) rule_starts_[rule] = subsets_->start_of(nfa_.rule_starts[rule]);
+  return rule_starts_[rule];
 }
 
 StateId Automaton::make_step(StateId state, std::size_t byte_class) const {
@@ -143,7 +170,16 @@ StateId Automaton::make_step(StateId state, std::size_t byte_class) const {
   if (const std::uint32_t value = known.load(std::memory_order_relaxed); value != kUnknown) {
     return static_cast<StateId>(value) - kOffset;
   }
+  return make_step_locked(state, byte_class);
+}
+
+StateId Automaton::make_step_locked(StateId state, std::size_t byte_class) const {
   check_budget();
+  struct Nesting {
+    int& depth;
+    ~Nesting() { --depth; }
+  } nesting{nesting_};
+  if (++nesting_ > kNesting) throw LimitError("intersections and complements are nested too deeply in this text");
   Settlement settlement(*this);
   const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
   for (std::size_t i = 1; i < words.size(); i += 2) {
@@ -151,7 +187,7 @@ StateId Automaton::make_step(StateId state, std::size_t byte_class) const {
     if (next != Subsets::kEmpty) settlement.add(next, words[i + 1]);
   }
   const StateId next = settlement.state();
-  known.store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
+  cell(state, byte_class).store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
   return next;
 }
 

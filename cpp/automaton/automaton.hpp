@@ -28,7 +28,7 @@ namespace tamis {
 
 using StateId = std::int32_t;
 
-class Automaton {
+class Automaton : private NestedStates {
  public:
   static constexpr StateId kDead = -1;
 
@@ -70,6 +70,7 @@ class Automaton {
   using ContextId = std::uint32_t;
   static constexpr ContextId kBottom = 0;  // what the start is called from: nothing may follow, the string may end
   static constexpr ContextId kNoContext = 0xFFFFFFFFU;
+  static constexpr SubsetId kNoSubset = 0xFFFFFFFFU;
   static constexpr std::uint32_t kUnknown = 0;  // cells hold 0, or a state + kOffset
   static constexpr StateId kOffset = 2;
   static constexpr std::size_t kFirstChunk = 16;
@@ -86,6 +87,10 @@ class Automaton {
   };
   class Settlement;
 
+  std::uint32_t nested_start(Nfa::StateId state) override;
+  std::uint32_t nested_step(std::uint32_t state, std::size_t byte_class) override;
+  bool nested_complete(std::uint32_t state) const override;
+
   static std::pair<std::size_t, std::size_t> place(StateId state) {
     const auto scaled = static_cast<std::size_t>(state) / kFirstChunk + 1;
     const auto chunk = static_cast<std::size_t>(std::bit_width(scaled)) - 1;
@@ -97,6 +102,8 @@ class Automaton {
   }
 
   StateId make_step(StateId state, std::size_t byte_class) const;
+  StateId make_step_locked(StateId state, std::size_t byte_class) const;
+  SubsetId rule_start(RuleId rule) const;
   StateId interned(const std::vector<std::uint32_t>& words) const;
 
   // Merges configurations with equal contexts or equal subsets; the language stays the same.
@@ -115,7 +122,8 @@ class Automaton {
   // Everything below grows during use, under the mutex; that is not a change anybody can observe.
   mutable std::mutex mutex_;
   mutable std::unique_ptr<Subsets> subsets_;
-  mutable std::vector<SubsetId> rule_starts_;
+  mutable std::vector<SubsetId> rule_starts_;  // kNoSubset until known
+  mutable int nesting_ = 0;
   mutable Interner<std::uint32_t> contexts_;  // may the string end, then (subset, context) pairs
   mutable Interner<std::uint32_t> states_;    // likewise
   mutable std::vector<ContextId> returned_;   // per context, kNoContext until known

@@ -63,7 +63,7 @@ class Compiler {
       const auto& own = references[rule];
       if (group.size() > 1 || std::find(own.begin(), own.end(), rule) != own.end()) continue;
       const std::uint64_t size = tree_size(grammar_.rules[rule].body);
-      inlined_[rule] = size <= kInlineSize || uses[rule] <= 1;
+      inlined_[rule] = (size <= kInlineSize || uses[rule] <= 1) && !grammar_.rules[rule].label;
       if (inlined_[rule]) rule_size_[rule] = size;
     }
     rank_rules();

@@ -55,8 +55,8 @@ struct Nfa {
   std::vector<Boolean> booleans;
   std::vector<std::shared_ptr<const ByteMachine>> machines;
   std::vector<std::shared_ptr<const MachineSource>> sources;  // of the operands that are machines
-  std::vector<StateId> rule_starts;       // kFinal where a rule was inlined everywhere
-  std::vector<std::uint32_t> rule_ranks;  // a rule calls, at its start, only rules of higher rank
+  std::vector<StateId> rule_starts;                           // kFinal where a rule was inlined everywhere
+  std::vector<std::uint32_t> rule_ranks;                      // a rule calls, at its start, only rules of higher rank
   StateId start = kFinal;
 
   std::size_t memory_bytes() const;

@@ -21,22 +21,113 @@ ByteClasses::ByteClasses(const Nfa& nfa) {
       starts.set(edge.high + 1U);
     }
   }
+  for (const auto& source : nfa.sources) source->mark_byte_classes(starts);
   for (std::size_t byte = 0; byte < 256; ++byte) {
     if (starts[byte]) representative.push_back(static_cast<std::uint8_t>(byte));
     of[byte] = static_cast<std::uint8_t>(representative.size() - 1);
   }
 }
 
-Subsets::Subsets(const Nfa& nfa, const ByteClasses& classes, std::vector<bool> alive)
-    : nfa_(nfa), classes_(classes), alive_(std::move(alive)), seen_plain_(nfa.states.size()) {
+// Gathers the positions that some reach without input.  Collections may nest: starting a combination can take one.
+class Subsets::Collector {
+ public:
+  explicit Collector(Subsets& subsets) : s_(subsets), nfa_(subsets.nfa_) {
+    if (++s_.collections_ == 0) {
+      std::fill(s_.seen_plain_.begin(), s_.seen_plain_.end(), 0);
+      s_.collections_ = 1;
+    }
+    collection_ = s_.collections_;
+  }
+
+  void add(Position p) { todo_.push_back(p); }
+
+  void add_tuple(Nfa::StateId state, FrameId parent, TupleId tuple) {
+    if (s_.accepts(tuple)) todo_.push_back(position(nfa_.states[state].b, 0, parent));
+    // Machine state 1 marks a combination under way, so that it is not entered again.
+    if (s_.can_continue(tuple)) core_.push_back(position(state, 1, s_.frame(parent, tuple)));
+  }
+
+  SubsetId collected() {
+    while (!todo_.empty()) {
+      const Position next = todo_.back();
+      todo_.pop_back();
+      expand(next);
+    }
+    std::sort(core_.begin(), core_.end());
+    core_.erase(std::unique(core_.begin(), core_.end()), core_.end());
+    return s_.interned(core_);
+  }
+
+ private:
+  void expand(Position p) {
+    const Nfa::StateId id = state_of(p);
+    if (!s_.alive_[id]) return;
+    const Nfa::State& state = nfa_.states[id];
+    const FrameId frame_id = frame_of(p);
+    if (id != Nfa::kFinal && frame_id == 0 && machine_state_of(p) == 0) {
+      if (s_.seen_plain_[id] == collection_) return;
+      s_.seen_plain_[id] = collection_;
+    } else if (state.kind != Nfa::Kind::kChars) {
+      if (!seen_framed_.insert(p).second) return;
+      if (seen_framed_.size() > kPositions) {
+        throw LimitError("too many ways to read the same string: nested or ambiguous bounded repeats");
+      }
+    }
+    switch (state.kind) {
+      case Nfa::Kind::kFinal:
+        core_.push_back(position(Nfa::kFinal, 0, 0));
+        break;
+      case Nfa::Kind::kChars:
+      case Nfa::Kind::kCall:
+        core_.push_back(p);
+        break;
+      case Nfa::Kind::kSplit:
+        for (std::uint32_t i = 0; i < state.b; ++i) todo_.push_back(position(nfa_.splits[state.a + i], 0, frame_id));
+        break;
+      case Nfa::Kind::kEnter:
+        todo_.push_back(position(nfa_.counters[state.a].head, 0, s_.frame(frame_id, 0)));
+        break;
+      case Nfa::Kind::kHead: {
+        const Nfa::Counter& counter = nfa_.counters[state.a];
+        const FrameId parent = s_.frames_.begin(frame_id)[0];
+        const auto count = static_cast<std::int32_t>(s_.frames_.begin(frame_id)[1]);
+        if (count >= counter.min) todo_.push_back(position(counter.exit, 0, parent));
+        if (counter.max < 0 || count < counter.max) todo_.push_back(position(counter.body, 0, frame_id));
+        break;
+      }
+      case Nfa::Kind::kNext: {
+        const Nfa::Counter& counter = nfa_.counters[state.a];
+        const FrameId parent = s_.frames_.begin(frame_id)[0];
+        std::uint32_t count = s_.frames_.begin(frame_id)[1] + 1;
+        // Past the minimum an unbounded count says nothing more.
+        if (counter.max < 0) count = std::min(count, static_cast<std::uint32_t>(counter.min));
+        todo_.push_back(position(counter.head, 0, s_.frame(parent, count)));
+        break;
+      }
+      case Nfa::Kind::kBoolean:
+        add_tuple(id, frame_id, s_.tuple_start(state.a));
+        break;
+    }
+  }
+
+  Subsets& s_;
+  const Nfa& nfa_;
+  std::uint32_t collection_;
+  std::vector<Position> todo_;
+  std::vector<Position> core_;
+  std::unordered_set<Position> seen_framed_;
+};
+
+Subsets::Subsets(const Nfa& nfa, const ByteClasses& classes, std::vector<bool> alive, NestedStates& nested)
+    : nfa_(nfa),
+      classes_(classes),
+      alive_(std::move(alive)),
+      nested_(nested),
+      tuple_starts_(nfa.booleans.size(), kNoTuple),
+      seen_plain_(nfa.states.size()) {
   interned({});
   frames_.intern({});  // frame 0: none
-  // Inner combinations come first, and whether a start can go on is settled here: collecting positions never has to
-  // ask.
-  for (std::uint32_t b = 0; b < nfa_.booleans.size(); ++b) {
-    tuple_starts_.push_back(tuple_start(b));
-    can_continue(tuple_starts_.back());
-  }
+  for (const auto& source : nfa_.sources) machines_.push_back(source->make());
 }
 
 Subsets::Position Subsets::position(Nfa::StateId state, std::uint32_t machine_state, FrameId frame) {
@@ -44,9 +135,9 @@ Subsets::Position Subsets::position(Nfa::StateId state, std::uint32_t machine_st
 }
 
 SubsetId Subsets::start_of(Nfa::StateId state) {
-  const Collecting collecting(*this);
-  add(position(state, 0, 0));
-  return collected();
+  Collector collector(*this);
+  collector.add(position(state, 0, 0));
+  return collector.collected();
 }
 
 SubsetId Subsets::step(SubsetId subset, std::size_t byte_class) {
@@ -79,12 +170,10 @@ SubsetId Subsets::step(SubsetId subset, std::size_t byte_class) {
       if (next != kNoTuple) combined.push_back({state_of(p), parent, next});
     }
   }
-  for (const Combined& c : combined) can_continue(c.tuple);  // before collecting: it takes steps of its own
-  const Collecting collecting(*this);
-  for (const Combined& c : combined) add_tuple(c.state, c.parent, c.tuple);
-  for (const Position p : reached) todo_.push_back(p);
-  drain();
-  const SubsetId next = collected();
+  Collector collector(*this);
+  for (const Combined& c : combined) collector.add_tuple(c.state, c.parent, c.tuple);
+  for (const Position p : reached) collector.add(p);
+  const SubsetId next = collector.collected();
   steps_[subset][byte_class] = next;
   return next;
 }
@@ -107,9 +196,9 @@ const std::vector<Subsets::Call>& Subsets::calls(SubsetId subset) {
   for (const Position p : subsets_.copy(subset)) {
     const Nfa::State& state = nfa_.states[state_of(p)];
     if (state.kind != Nfa::Kind::kCall) continue;
-    const Collecting collecting(*this);
-    add(position(state.b, 0, frame_of(p)));
-    const SubsetId returns_to = collected();
+    Collector collector(*this);
+    collector.add(position(state.b, 0, frame_of(p)));
+    const SubsetId returns_to = collector.collected();
     const auto same = std::find_if(calls.begin(), calls.end(), [&](const Call& c) { return c.rule == state.a; });
     if (same == calls.end()) {
       calls.push_back({state.a, returns_to});
@@ -123,100 +212,16 @@ const std::vector<Subsets::Call>& Subsets::calls(SubsetId subset) {
 }
 
 bool Subsets::has_member(std::uint32_t combination) {
-  const TupleId start = tuple_starts_[combination];
+  const TupleId start = tuple_start(combination);
   return accepts(start) || can_continue(start);
 }
 
 std::size_t Subsets::memory_bytes() const {
-  return subsets_.memory_bytes() + frames_.memory_bytes() + tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) +
-         steps_.capacity() * sizeof(steps_[0]) + step_rows_ * classes_.count() * sizeof(SubsetId) +
-         unions_.size() * 32 + seen_plain_.capacity() * 4;
-}
-
-void Subsets::add(Position p) {
-  todo_.push_back(p);
-  drain();
-}
-
-void Subsets::drain() {
-  if (collection_ == 0) {
-    // A new collection: forget what the last one met.
-    static constexpr std::uint32_t kRestart = 0xFFFFFFF0U;
-    if (++seen_plain_[0] >= kRestart) {
-      std::fill(seen_plain_.begin(), seen_plain_.end(), 0);
-      seen_plain_[0] = 1;
-    }
-    collection_ = seen_plain_[0];
-  }
-  while (!todo_.empty()) {
-    const Position next = todo_.back();
-    todo_.pop_back();
-    expand(next);
-  }
-}
-
-void Subsets::expand(Position p) {
-  const Nfa::StateId id = state_of(p);
-  if (!alive_[id]) return;
-  const Nfa::State& state = nfa_.states[id];
-  const FrameId frame_id = frame_of(p);
-  if (id != Nfa::kFinal && frame_id == 0 && machine_state_of(p) == 0) {
-    if (seen_plain_[id] == collection_) return;
-    seen_plain_[id] = collection_;
-  } else if (state.kind != Nfa::Kind::kChars) {
-    if (!seen_framed_.insert(p).second) return;
-    if (seen_framed_.size() > kPositions) {
-      throw LimitError("too many ways to read the same string: nested or ambiguous bounded repeats");
-    }
-  }
-  switch (state.kind) {
-    case Nfa::Kind::kFinal:
-      core_.push_back(position(Nfa::kFinal, 0, 0));
-      break;
-    case Nfa::Kind::kChars:
-    case Nfa::Kind::kCall:
-      core_.push_back(p);
-      break;
-    case Nfa::Kind::kSplit:
-      for (std::uint32_t i = 0; i < state.b; ++i) todo_.push_back(position(nfa_.splits[state.a + i], 0, frame_id));
-      break;
-    case Nfa::Kind::kEnter:
-      todo_.push_back(position(nfa_.counters[state.a].head, 0, frame(frame_id, 0)));
-      break;
-    case Nfa::Kind::kHead: {
-      const Nfa::Counter& counter = nfa_.counters[state.a];
-      const FrameId parent = frames_.begin(frame_id)[0];
-      const auto count = static_cast<std::int32_t>(frames_.begin(frame_id)[1]);
-      if (count >= counter.min) todo_.push_back(position(counter.exit, 0, parent));
-      if (counter.max < 0 || count < counter.max) todo_.push_back(position(counter.body, 0, frame_id));
-      break;
-    }
-    case Nfa::Kind::kNext: {
-      const Nfa::Counter& counter = nfa_.counters[state.a];
-      const FrameId parent = frames_.begin(frame_id)[0];
-      std::uint32_t count = frames_.begin(frame_id)[1] + 1;
-      // Past the minimum an unbounded count says nothing more.
-      if (counter.max < 0) count = std::min(count, static_cast<std::uint32_t>(counter.min));
-      todo_.push_back(position(counter.head, 0, frame(parent, count)));
-      break;
-    }
-    case Nfa::Kind::kBoolean:
-      add_tuple(id, frame_id, tuple_starts_[state.a]);
-      break;
-  }
-}
-
-void Subsets::abandon() {
-  todo_.clear();
-  core_.clear();
-  seen_framed_.clear();
-  collection_ = 0;
-}
-
-SubsetId Subsets::collected() {
-  std::sort(core_.begin(), core_.end());
-  core_.erase(std::unique(core_.begin(), core_.end()), core_.end());
-  return interned(core_);
+  std::size_t machines = 0;
+  for (const auto& machine : machines_) machines += machine->memory_bytes();
+  return machines + tuples_.memory_bytes() + continues_.capacity() + subsets_.memory_bytes() + frames_.memory_bytes() +
+         tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) + steps_.capacity() * sizeof(steps_[0]) +
+         step_rows_ * classes_.count() * sizeof(SubsetId) + unions_.size() * 32 + seen_plain_.capacity() * 4;
 }
 
 SubsetId Subsets::interned(const std::vector<Position>& positions) {
@@ -240,24 +245,45 @@ Subsets::FrameId Subsets::frame(FrameId parent, std::uint32_t value) {
   return id;
 }
 
-void Subsets::add_tuple(Nfa::StateId state, FrameId parent, TupleId tuple) {
-  if (accepts(tuple)) todo_.push_back(position(nfa_.states[state].b, 0, parent));
-  // Machine state 1 marks a combination under way, so that it is not entered again.
-  if (continues_[tuple] == Answer::kYes) core_.push_back(position(state, 1, frame(parent, tuple)));
-}
-
 Subsets::TupleId Subsets::tuple_start(std::uint32_t combination) {
+  if (tuple_starts_[combination] != kNoTuple) return tuple_starts_[combination];
   std::vector<std::uint32_t> tuple = {combination};
-  for (const Nfa::Operand& operand : nfa_.booleans[combination]) tuple.push_back(start_of(operand.start));
-  return interned_tuple(tuple);
+  for (const Nfa::Operand& operand : nfa_.booleans[combination]) {
+    switch (operand.kind) {
+      case Nfa::OperandKind::kRegular:
+        tuple.push_back(start_of(operand.start));
+        break;
+      case Nfa::OperandKind::kGrammar:
+        tuple.push_back(nested_.nested_start(operand.start));
+        break;
+      case Nfa::OperandKind::kMachine:
+        tuple.push_back(static_cast<std::uint32_t>(machines_[operand.start]->start()));
+        break;
+    }
+  }
+  return tuple_starts_[combination] = interned_tuple(tuple);
 }
 
 Subsets::TupleId Subsets::tuple_step(TupleId tuple, std::size_t byte_class) {
   std::vector<std::uint32_t> next = tuples_.copy(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[next[0]];
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    next[i + 1] = step(next[i + 1], byte_class);
-    if (next[i + 1] == kEmpty && !operands[i].negated) return kNoTuple;
+    std::uint32_t& component = next[i + 1];
+    if (component == kFree) continue;
+    bool gone;
+    if (operands[i].kind == Nfa::OperandKind::kRegular) {
+      component = step(component, byte_class);
+      gone = component == kEmpty;
+    } else {
+      if (component != NestedStates::kGone) {
+        component = operands[i].kind == Nfa::OperandKind::kGrammar
+                        ? nested_.nested_step(component, byte_class)
+                        : static_cast<std::uint32_t>(machines_[operands[i].start]->step(
+                              static_cast<Machine::State>(component), classes_.representative[byte_class]));
+      }
+      gone = component == NestedStates::kGone;
+    }
+    if (gone && !operands[i].negated) return kNoTuple;
   }
   return interned_tuple(next);
 }
@@ -272,13 +298,51 @@ bool Subsets::accepts(TupleId tuple) const {
   const std::uint32_t* words = tuples_.begin(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[words[0]];
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    if (infos_[words[i + 1]].final == operands[i].negated) return false;
+    const std::uint32_t component = words[i + 1];
+    if (component == kFree) continue;
+    bool complete;
+    if (operands[i].kind == Nfa::OperandKind::kRegular) {
+      complete = infos_[component].final;
+    } else if (component == NestedStates::kGone) {
+      complete = false;
+    } else if (operands[i].kind == Nfa::OperandKind::kGrammar) {
+      complete = nested_.nested_complete(component);
+    } else {
+      complete = machines_[operands[i].start]->is_complete(static_cast<Machine::State>(component));
+    }
+    if (complete == operands[i].negated) return false;
   }
   return true;
 }
 
+// Whether operands that are no regular expressions agree is not decided; the others are held against each other.
+Subsets::TupleId Subsets::regular_part(TupleId tuple) {
+  std::vector<std::uint32_t> words = tuples_.copy(tuple);
+  const Nfa::Boolean& operands = nfa_.booleans[words[0]];
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i].kind != Nfa::OperandKind::kRegular) words[i + 1] = kFree;
+  }
+  return interned_tuple(words);
+}
+
 bool Subsets::can_continue(TupleId tuple) {
   if (continues_[tuple] != Answer::kUnknown) return continues_[tuple] == Answer::kYes;
+  const std::vector<std::uint32_t> words = tuples_.copy(tuple);
+  const Nfa::Boolean& operands = nfa_.booleans[words[0]];
+  bool all_regular = true;
+  bool some_regular = false;
+  bool gone = false;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    const bool regular = operands[i].kind == Nfa::OperandKind::kRegular;
+    all_regular = all_regular && (regular || words[i + 1] == kFree);
+    some_regular = some_regular || regular;
+    gone = gone || (!regular && !operands[i].negated && words[i + 1] == NestedStates::kGone);
+  }
+  if (gone || !all_regular) {
+    const bool answer = !gone && (!some_regular || can_continue(regular_part(tuple)));
+    continues_[tuple] = answer ? Answer::kYes : Answer::kNo;
+    return answer;
+  }
   // Depth first, remembering where each tuple was met first: what leads to a member is a yes.
   std::vector<std::pair<TupleId, std::size_t>> met = {{tuple, 0}};
   std::vector<std::size_t> stack = {0};

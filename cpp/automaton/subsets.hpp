@@ -31,6 +31,19 @@ struct ByteClasses {
 
 using SubsetId = std::uint32_t;
 
+// The automaton, as the operands of combinations see it that call rules.  Numbers are its states; kGone: no longer
+// possible.
+class NestedStates {
+ public:
+  static constexpr std::uint32_t kGone = 0xFFFFFFFFU;
+  virtual std::uint32_t nested_start(Nfa::StateId state) = 0;
+  virtual std::uint32_t nested_step(std::uint32_t state, std::size_t byte_class) = 0;
+  virtual bool nested_complete(std::uint32_t state) const = 0;
+
+ protected:
+  ~NestedStates() = default;
+};
+
 class Subsets {
  public:
   static constexpr SubsetId kEmpty = 0;
@@ -47,7 +60,7 @@ class Subsets {
     std::vector<Call> calls;
   };
 
-  Subsets(const Nfa& nfa, const ByteClasses& classes, std::vector<bool> alive);
+  Subsets(const Nfa& nfa, const ByteClasses& classes, std::vector<bool> alive, NestedStates& nested);
 
   SubsetId start_of(Nfa::StateId state);
   SubsetId step(SubsetId subset, std::size_t byte_class);
@@ -67,40 +80,30 @@ class Subsets {
   using TupleId = std::uint32_t;
   enum class Answer : std::uint8_t { kUnknown, kNo, kYes };
   static constexpr TupleId kNoTuple = 0xFFFFFFFFU;
+  static constexpr std::uint32_t kFree = 0xFFFFFFFEU;  // an operand that is left out of account
 
   static Position position(Nfa::StateId state, std::uint32_t machine_state, FrameId frame);
   static Nfa::StateId state_of(Position p) { return static_cast<Nfa::StateId>(p & 0xFFFFFFFU); }
   static std::uint32_t machine_state_of(Position p) { return static_cast<std::uint32_t>((p >> 28) & 0xFFFU); }
   static FrameId frame_of(Position p) { return static_cast<FrameId>(p >> 40); }
 
-  // Adds p and all it reaches without input to the positions being collected.
-  void add(Position p);
-  void drain();
-  void expand(Position p);
-  SubsetId collected();
-  void abandon();
+  class Collector;
 
-  // Ends the collection of positions under way, also when an error cuts it short.
-  struct Collecting {
-    explicit Collecting(Subsets& owner) : subsets(owner) {}
-    Collecting(const Collecting&) = delete;
-    Collecting& operator=(const Collecting&) = delete;
-    ~Collecting() { subsets.abandon(); }
-    Subsets& subsets;
-  };
   SubsetId interned(const std::vector<Position>& positions);
 
   FrameId frame(FrameId parent, std::uint32_t value);
-  void add_tuple(Nfa::StateId state, FrameId parent, TupleId tuple);
   TupleId tuple_start(std::uint32_t combination);
   TupleId tuple_step(TupleId tuple, std::size_t byte_class);
   TupleId interned_tuple(const std::vector<std::uint32_t>& tuple);
   bool accepts(TupleId tuple) const;
   bool can_continue(TupleId tuple);
+  TupleId regular_part(TupleId tuple);
 
   const Nfa& nfa_;
   const ByteClasses& classes_;
   std::vector<bool> alive_;
+  NestedStates& nested_;
+  std::vector<std::unique_ptr<Machine>> machines_;
 
   Interner<Position> subsets_;
   std::vector<Info> infos_;
@@ -113,11 +116,8 @@ class Subsets {
   std::vector<Answer> continues_;   // per tuple
   std::vector<TupleId> tuple_starts_;
 
-  std::vector<Position> todo_;
-  std::vector<Position> core_;
   std::vector<std::uint32_t> seen_plain_;  // per NFA state: the last collection that met it without a frame
-  std::unordered_set<Position> seen_framed_;
-  std::uint32_t collection_ = 0;
+  std::uint32_t collections_ = 0;
 };
 
 }  // namespace tamis

@@ -211,7 +211,7 @@ NodeId Grammar::machine(std::shared_ptr<const MachineSource> source) {
 }
 
 RuleId Grammar::add_rule(std::string name) {
-  rules.push_back({std::move(name), kNothing});
+  rules.push_back({std::move(name), kNothing, false, false});
   return static_cast<RuleId>(rules.size() - 1);
 }
 
@@ -222,6 +222,14 @@ NodeId Grammar::reference(RuleId rule) {
 }
 
 NodeId Grammar::rule(std::string name) { return reference(add_rule(std::move(name))); }
+
+NodeId Grammar::label(std::string name, NodeId node) {
+  if (node == kNothing) return node;
+  const RuleId made = add_rule(std::move(name));
+  rules[made].body = node;
+  rules[made].defined = rules[made].label = true;
+  return reference(made);
+}
 
 void Grammar::define(NodeId rule_node, NodeId body) {
   if (rule_node >= nodes_.size() || nodes_[rule_node].kind != NodeKind::kRule) {

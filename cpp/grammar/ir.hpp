@@ -72,6 +72,7 @@ struct Rule {
   std::string name;
   NodeId body;  // kNothing until defined
   bool defined = false;
+  bool label = false;  // kept as a rule of its own, for its name
 };
 
 class Grammar {
@@ -98,6 +99,8 @@ class Grammar {
 
   NodeId rule(std::string name);
   RuleId add_rule(std::string name);
+  // The same language under a name that diagnostics can tell: a rule that is never inlined.
+  NodeId label(std::string name, NodeId node);
   NodeId reference(RuleId rule);
   void define(NodeId rule_node, NodeId body);
 

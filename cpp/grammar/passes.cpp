@@ -11,8 +11,8 @@ namespace {
 // Rules inside rules inside rules, or one node inside the other: deeper than this, the call stack is at risk.
 constexpr int kMaxDepth = 5000;
 
-// Nodes that rules may expand to inside intersections and complements.
-constexpr std::size_t kMaxExpansion = 500'000;
+// Rules inside of intersections and complements are written out up to this size.
+constexpr std::uint64_t kMaxExpansion = 100'000;
 
 // Counts the nesting of a recursive function.
 class Nesting {
@@ -73,36 +73,56 @@ void rewrite_all(Grammar& grammar, Replace replace) {
   }
 }
 
+// Puts the bodies of regular rules in the place of their names, below intersections and complements: whether regular
+// operands agree is decided exactly.  Rules that are, or call, recursive ones stay, and so do very large ones.
 class RuleInliner {
  public:
-  explicit RuleInliner(Grammar& grammar) : grammar_(grammar), open_(grammar.rules.size()) {}
+  explicit RuleInliner(Grammar& grammar) : grammar_(grammar), sizes_(grammar.rules.size(), kMaxExpansion) {
+    std::vector<std::vector<std::uint32_t>> references(grammar.rules.size());
+    for (RuleId rule = 0; rule < grammar.rules.size(); ++rule) {
+      for (const NodeId id : reachable_nodes(grammar, grammar.rules[rule].body)) {
+        if (grammar[id].kind == NodeKind::kRule) references[rule].push_back(grammar[id].a);
+      }
+    }
+    for (const auto& group : strong_components(references)) {  // successors first
+      const auto& own = references[group[0]];
+      const bool recursive = group.size() > 1 || std::find(own.begin(), own.end(), group[0]) != own.end();
+      if (!recursive) sizes_[group[0]] = size(grammar.rules[group[0]].body);
+    }
+  }
 
   NodeId operator()(NodeId root) {
     const Nesting nesting(depth_);
     return rewrite(grammar_, root, mapped_, [&](NodeId id) {
       if (grammar_[id].kind != NodeKind::kRule) return rebuilt(grammar_, id, mapped_);
       const RuleId rule = grammar_[id].a;
-      if (open_[rule]) {
-        throw CompileError(
-            "rule '" + grammar_.rules[rule].name +
-            "' is recursive inside an intersection or complement; only regular parts can be combined so");
-      }
-      open_[rule] = true;
-      const NodeId body = (*this)(grammar_.rules[rule].body);
-      open_[rule] = false;
-      if (grammar_.size() > kMaxExpansion) {
-        throw CompileError("an intersection or difference expands rule '" + grammar_.rules[rule].name + "' too far");
-      }
-      return body;
+      if (sizes_[rule] >= kMaxExpansion) return id;
+      return (*this)(grammar_.rules[rule].body);
     });
   }
 
  private:
+  // As a tree, rules written out.
+  std::uint64_t size(NodeId root) {
+    for (const NodeId id : reachable_nodes(grammar_, root)) {
+      if (node_sizes_.count(id) != 0) continue;
+      std::uint64_t total = grammar_[id].kind == NodeKind::kRule ? sizes_[grammar_[id].a] : 1;
+      for (const NodeId child : grammar_.children(id)) total += node_sizes_.at(child);
+      node_sizes_.emplace(id, std::min(total, kMaxExpansion));
+    }
+    return node_sizes_.at(root);
+  }
+
   Grammar& grammar_;
   int depth_ = 0;
-  std::vector<bool> open_;
+  std::vector<std::uint64_t> sizes_;
+  std::unordered_map<NodeId, std::uint64_t> node_sizes_;
   std::unordered_map<NodeId, NodeId> mapped_;
 };
+
+CompileError through_itself(const Rule& rule) {
+  return CompileError("rule '" + rule.name + "' begins with itself inside an intersection or complement");
+}
 
 // For a node: the same language with references to nullable rules made optional, and that language without the
 // empty string.  References stand for the non-empty part of their rule in both.
@@ -172,7 +192,15 @@ struct NullableSplit {
           for (const NodeId child : grammar.children(id)) has_empty = has_empty && nullable[child];
         }
         const NodeId some = grammar.repeat(grammar.any_byte(), 1, Grammar::kUnbounded);
-        return set(id, id, has_empty ? grammar.intersect({id, some}) : id, has_empty);
+        NodeId same = id;  // over operands whose nullable rules are optional
+        if (node.kind == NodeKind::kComplement) {
+          same = grammar.complement(whole[node.a]);
+        } else if (node.kind == NodeKind::kIntersect) {
+          std::vector<NodeId> wholes;
+          for (const NodeId child : grammar.children(id)) wholes.push_back(whole[child]);
+          same = grammar.intersect(wholes);
+        }
+        return set(id, same, has_empty ? grammar.intersect({same, some}) : same, has_empty);
       }
     }
   }
@@ -348,6 +376,7 @@ const std::vector<Pass>& passes() {
       {"remove_nullable_rules", remove_nullable_rules},
       {"remove_left_recursion", remove_left_recursion},
       {"prune", prune},
+      {"check_booleans", check_booleans},
   };
   return kPasses;
 }
@@ -361,6 +390,27 @@ std::vector<NodeId> reachable_nodes(const Grammar& grammar, NodeId root) {
     }
   }
   std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::vector<RuleId> reachable_rules(const Grammar& grammar) {
+  std::vector<RuleId> found;
+  std::vector<bool> seen_rules(grammar.rules.size());
+  std::vector<NodeId> todo = {grammar.start};
+  std::unordered_set<NodeId> seen = {grammar.start};
+  while (!todo.empty()) {
+    const NodeId id = todo.back();
+    todo.pop_back();
+    std::vector<NodeId> next = grammar.children(id);
+    if (grammar[id].kind == NodeKind::kRule && !seen_rules[grammar[id].a]) {
+      seen_rules[grammar[id].a] = true;
+      found.push_back(grammar[id].a);
+      next.push_back(grammar.rules[grammar[id].a].body);
+    }
+    for (const NodeId child : next) {
+      if (seen.insert(child).second) todo.push_back(child);
+    }
+  }
   return found;
 }
 
@@ -404,7 +454,8 @@ std::vector<bool> nullable_nodes(const Grammar& grammar, const std::vector<bool>
   return nullable;
 }
 
-std::vector<RuleId> left_corners(const Grammar& grammar, NodeId root, const std::vector<bool>& nullable) {
+std::vector<RuleId> left_corners(const Grammar& grammar, NodeId root, const std::vector<bool>& nullable,
+                                 bool through_booleans) {
   std::vector<RuleId> rules;
   std::vector<NodeId> todo = {root};
   std::unordered_set<NodeId> seen = {root};
@@ -413,7 +464,7 @@ std::vector<RuleId> left_corners(const Grammar& grammar, NodeId root, const std:
     todo.pop_back();
     const Node& node = grammar[id];
     if (node.kind == NodeKind::kRule) rules.push_back(node.a);
-    if (node.kind == NodeKind::kIntersect || node.kind == NodeKind::kComplement) continue;
+    if (!through_booleans && (node.kind == NodeKind::kIntersect || node.kind == NodeKind::kComplement)) continue;
     for (const NodeId child : grammar.children(id)) {
       if (node.kind == NodeKind::kSeq && child == node.b && child != node.a && !nullable[node.a]) continue;
       if (seen.insert(child).second) todo.push_back(child);
@@ -503,6 +554,10 @@ void prune(Grammar& grammar) {
         case NodeKind::kAlt:
           for (const NodeId child : grammar.children(id)) value = value || productive[child];
           break;
+        case NodeKind::kIntersect:
+          value = true;
+          for (const NodeId child : grammar.children(id)) value = value && productive[child];
+          break;
         default:
           value = true;
       }
@@ -528,6 +583,11 @@ void remove_nullable_rules(Grammar& grammar) {
       if (!nullable_rules[rule] && nullable[grammar.rules[rule].body]) nullable_rules[rule] = changed = true;
     }
   }
+  // Through complements the rules above need not have one solution; what was found must be one.
+  const std::vector<bool> nullable = nullable_nodes(grammar, nullable_rules);
+  for (RuleId rule = 0; rule < grammar.rules.size(); ++rule) {
+    if (nullable_rules[rule] && !nullable[grammar.rules[rule].body]) throw through_itself(grammar.rules[rule]);
+  }
   NullableSplit split{grammar, nullable_rules, {}, {}, {}};
   split(grammar.start);
   grammar.start = split.whole.at(grammar.start);
@@ -547,6 +607,20 @@ void remove_left_recursion(Grammar& grammar) {
   for (const auto& group : strong_components(corners)) {
     const auto& own = corners[group[0]];
     if (group.size() > 1 || std::find(own.begin(), own.end(), group[0]) != own.end()) recursion.remove(group);
+  }
+}
+
+void check_booleans(Grammar& grammar) {
+  const std::vector<bool> nullable = nullable_nodes(grammar, std::vector<bool>(grammar.rules.size()));
+  std::vector<std::vector<std::uint32_t>> corners(grammar.rules.size());
+  for (const RuleId rule : reachable_rules(grammar)) {
+    corners[rule] = left_corners(grammar, grammar.rules[rule].body, nullable, true);
+  }
+  for (const auto& group : strong_components(corners)) {
+    const auto& own = corners[group[0]];
+    if (group.size() > 1 || std::find(own.begin(), own.end(), group[0]) != own.end()) {
+      throw through_itself(grammar.rules[group[0]]);
+    }
   }
 }
 

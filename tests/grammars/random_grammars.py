@@ -40,6 +40,22 @@ def context_free(combinations: bool = True) -> st.SearchStrategy[dict[str, Recip
     return st.fixed_dictionaries(dict.fromkeys(names, body))
 
 
+def combined() -> st.SearchStrategy[dict[str, Recipe]]:
+    """Context-free grammars whose start combines rules: intersections, also recursive ones, and complements."""
+    leaves = st.one_of(
+        st.sampled_from(list(ALPHABET)).map(lambda c: ("chars", ((c, c),), 0)),
+        st.sampled_from(["s", "t", "u"]).map(lambda name: ("rule", name)),
+        st.sampled_from(["s", "t", "u"]).map(lambda name: ("without", ("rule", name), 0)),
+        st.sampled_from(["s", "t", "u"]).map(lambda name: ("intersect", (("rule", "v"), ("rule", name)))),
+    )
+    body = st.recursive(leaves, lambda inner: _operators(inner, False, 0) | _intersections(inner), max_leaves=6)
+    return st.tuples(context_free(combinations=False), body).map(lambda pair: {"v": pair[1], **pair[0]})
+
+
+def _intersections(inner: st.SearchStrategy[Recipe]) -> st.SearchStrategy[Recipe]:
+    return st.lists(inner, min_size=2, max_size=3).map(tuple).map(lambda parts: ("intersect", parts))
+
+
 def _operators(inner: st.SearchStrategy[Recipe], combinations: bool, codec: int) -> st.SearchStrategy[Recipe]:
     several = st.lists(inner, min_size=2, max_size=3).map(tuple)
     options = [
@@ -73,9 +89,9 @@ def build(builder: Any, recipe: Recipe, rules: dict[str, int] | None = None) -> 
     return int(getattr(builder, kind)([build(builder, part, rules) for part in recipe[1]]))
 
 
-def build_rules(builder: Any, grammar: dict[str, Recipe]) -> int:
-    """The start node (rule s) of a context-free recipe."""
+def build_rules(builder: Any, grammar: dict[str, Recipe], start: str = "s") -> int:
+    """The start node of a context-free recipe."""
     rules = {name: builder.rule(name) for name in grammar}
     for name, recipe in grammar.items():
         builder.define(rules[name], build(builder, recipe, rules))
-    return rules["s"]
+    return rules[start]

@@ -148,6 +148,7 @@ class _Run:
         self._ends: dict[tuple[int, int], frozenset[int]] = {}
         self._open: dict[tuple[int, int], bool] = {}
         self._final: set[tuple[int, int]] = set()
+        self._complete: dict[tuple[int, int], frozenset[int]] = {}
         self._visited: set[tuple[int, int]] = set()
         self._visited_open: set[tuple[int, int]] = set()
         self._changed = False
@@ -196,11 +197,11 @@ class _Run:
             return here
         if kind == "repeat":
             return self._repeat(children[0], parts[1], parts[2], at)  # type: ignore[arg-type]
-        for child in children:
-            if self.is_recursive(child):
-                raise ValueError(f"recursion inside {kind}: {self.builder.to_text(node)}")
         if kind == "complement":
-            return set(range(at, len(self.data) + 1)) - self._visit(children[0], at)
+            # What is left out must be known for good: a fixpoint of its own (no grammar recurs through a complement).
+            if (children[0], at) not in self._complete:
+                self._complete[children[0], at] = _Run(self.builder, self.data).ends(children[0], at)
+            return set(range(at, len(self.data) + 1)) - self._complete[children[0], at]
         common = set(self._visit(children[0], at))
         for child in children[1:]:
             common &= self._visit(child, at)
