@@ -36,48 +36,50 @@ std::string_view view(const nb::bytes& bytes) { return {static_cast<const char*>
 class Builder {
  public:
   NodeId chars(const std::vector<CodePointRange>& ranges, int codec) {
-    return grammar_.chars(ranges, checked_codec(codec));
+    return changeable().chars(ranges, checked_codec(codec));
   }
   NodeId literal(const nb::bytes& data) {
     std::vector<NodeId> nodes;
     for (const char c : view(data)) nodes.push_back(one(static_cast<std::uint8_t>(c), Codec::kBytes));
-    return grammar_.seq(nodes);
+    return changeable().seq(nodes);
   }
   NodeId text(const nb::str& string, int codec) {
     const Codec checked = checked_codec(codec);
     std::vector<NodeId> nodes;
     for (const nb::handle character : string) nodes.push_back(one(code_point(character), checked));
-    return grammar_.seq(nodes);
+    return changeable().seq(nodes);
   }
-  NodeId seq(const std::vector<NodeId>& nodes) { return grammar_.seq(checked(nodes)); }
-  NodeId alt(const std::vector<NodeId>& nodes) { return grammar_.alt(checked(nodes)); }
-  NodeId intersect(const std::vector<NodeId>& nodes) { return grammar_.intersect(checked(nodes)); }
+  NodeId seq(const std::vector<NodeId>& nodes) { return changeable().seq(checked(nodes)); }
+  NodeId alt(const std::vector<NodeId>& nodes) { return changeable().alt(checked(nodes)); }
+  NodeId intersect(const std::vector<NodeId>& nodes) { return changeable().intersect(checked(nodes)); }
   NodeId repeat(NodeId node, std::int32_t min, std::int32_t max) {
-    return grammar_.repeat(checked({node})[0], min, max);
+    return changeable().repeat(checked({node})[0], min, max);
   }
-  NodeId complement(NodeId node) { return grammar_.complement(checked({node})[0]); }
-  NodeId machine(std::shared_ptr<MachineSource> source) { return grammar_.machine(std::move(source)); }
-  NodeId rule(std::string name) { return grammar_.rule(std::move(name)); }
-  NodeId label(std::string name, NodeId node) { return grammar_.label(std::move(name), checked({node})[0]); }
-  void define(NodeId rule, NodeId body) { grammar_.define(rule, checked({body})[0]); }
+  NodeId complement(NodeId node) { return changeable().complement(checked({node})[0]); }
+  NodeId machine(std::shared_ptr<MachineSource> source) { return changeable().machine(std::move(source)); }
+  NodeId rule(std::string name) { return changeable().rule(std::move(name)); }
+  NodeId label(std::string name, NodeId node) { return changeable().label(std::move(name), checked({node})[0]); }
+  void define(NodeId rule, NodeId body) { changeable().define(rule, checked({body})[0]); }
   bool is_nothing(NodeId node) const { return node == Grammar::kNothing; }
-  std::string node_text(NodeId node) { return to_text(grammar_, checked({node})[0]); }
+  std::string node_text(NodeId node) { return to_text(*grammar_, checked({node})[0]); }
 
   std::vector<std::pair<std::string, std::string>> trace(NodeId start) {
-    Grammar copy = grammar_;
+    Grammar copy = *grammar_;
     copy.start = checked({start})[0];
+    check_defined(copy);
     std::vector<std::pair<std::string, std::string>> steps = {{"source", to_text(copy)}};
     for (const Pass& pass : passes()) {
-      pass.run(copy);
+      if (pass.needed(copy)) pass.run(copy);
       steps.emplace_back(pass.name, to_text(copy));
     }
     return steps;
   }
   std::shared_ptr<Automaton> compile(NodeId start, std::size_t memory_limit, std::size_t max_states) {
-    Grammar copy = grammar_;
-    copy.start = checked({start})[0];
+    checked({start});
+    if (grammar_->start != start) changeable().start = start;
+    const std::shared_ptr<const Grammar> grammar = grammar_;
     const nb::gil_scoped_release release;
-    return std::make_shared<Automaton>(std::move(copy), Automaton::Limits{max_states, memory_limit});
+    return std::make_shared<Automaton>(grammar, Automaton::Limits{max_states, memory_limit});
   }
 
  private:
@@ -89,15 +91,21 @@ class Builder {
     nb::object number = nb::module_::import_("builtins").attr("ord")(character);
     return nb::cast<std::uint32_t>(number);
   }
-  NodeId one(std::uint32_t code_point, Codec codec) { return grammar_.chars({{code_point, code_point}}, codec); }
+  NodeId one(std::uint32_t code_point, Codec codec) { return changeable().chars({{code_point, code_point}}, codec); }
   std::vector<NodeId> checked(std::vector<NodeId> nodes) const {
     for (const NodeId node : nodes) {
-      if (node >= grammar_.size()) throw nb::value_error("a node of another builder");
+      if (node >= grammar_->size()) throw nb::value_error("a node of another builder");
     }
     return nodes;
   }
 
-  Grammar grammar_;
+  // Automata read the grammar as they grow: once one has it, changes go to a copy.
+  Grammar& changeable() {
+    if (grammar_.use_count() > 1) grammar_ = std::make_shared<Grammar>(*grammar_);
+    return *grammar_;
+  }
+
+  std::shared_ptr<Grammar> grammar_ = std::make_shared<Grammar>();
 };
 
 void make_vocabulary(Vocabulary* self, const nb::list& tokens, const std::vector<TokenId>& eos_ids) {

@@ -75,7 +75,7 @@ class Automaton::Settlement {
 
   void gather(const Configuration& c) {
     for (const Subsets::Call& call : subsets_.calls(c.subset)) {
-      const std::uint32_t rank = a_.nfa_.rule_ranks[call.rule];
+      const std::uint32_t rank = a_.nfa_->rule_ranks[call.rule];
       if (rank <= entered_rank_) throw std::logic_error("left recursion survived the passes");
       Callers& callers = callers_[rank];
       callers.rule = call.rule;
@@ -105,44 +105,50 @@ class Automaton::Settlement {
   std::map<std::uint32_t, Callers> callers_;  // by rank: every caller is known before its rule is entered
 };
 
-namespace {
-
-Nfa compiled(Grammar& grammar, std::size_t max_states) {
-  for (const Pass& pass : passes()) pass.run(grammar);
-  return build_nfa(grammar, max_states);
-}
-
-// For asking about regular combinations alone.
-struct NoNestedStates : NestedStates {
-  virtual ~NoNestedStates() = default;
-  std::uint32_t nested_start(Nfa::StateId) override { return 0; }
-  std::uint32_t nested_step(std::uint32_t state, std::size_t) override { return state; }
-  bool nested_complete(std::uint32_t) const override { return true; }
-};
-
-std::vector<bool> alive_in(const Nfa& nfa, const ByteClasses& classes) {
-  std::vector<bool> inhabited(nfa.booleans.size(), true);
-  std::vector<bool> alive = alive_states(nfa, inhabited);
-  if (nfa.booleans.empty()) return alive;
-  NoNestedStates none;
-  Subsets probe(nfa, classes, alive, none);
-  for (std::uint32_t b = 0; b < nfa.booleans.size(); ++b) inhabited[b] = probe.has_member(b);
-  return alive_states(nfa, inhabited);
-}
-
-}  // namespace
-
-Automaton::Automaton(Grammar grammar, Limits limits)
-    : limits_(limits), nfa_(compiled(grammar, limits.nfa_states)), classes_(nfa_) {
-  std::vector<bool> alive = alive_in(nfa_, classes_);
-  if (!alive[nfa_.start]) throw EmptyLanguageError();
-  NestedStates& self = *this;  // the base is private: make_unique could not convert
-  subsets_ = std::make_unique<Subsets>(nfa_, classes_, std::move(alive), self);
-  rule_starts_.assign(nfa_.rule_starts.size(), kNoSubset);
-  context_of(true, {});  // the bottom
-  start_ = static_cast<StateId>(nested_start(nfa_.start));
+Automaton::Automaton(std::shared_ptr<const Grammar> grammar, Limits limits) : limits_(limits) {
+  grammar = normalised(std::move(grammar));
+  begin(grammar);
+  while (true) {
+    // Whether regular parts of combinations agree is decided once and for all, inner ones first.
+    std::vector<NodeId> empty;
+    const Reach reached = reach(*grammar);
+    for (NodeId id = 0; id < grammar->size(); ++id) {
+      const NodeKind kind = (*grammar)[id].kind;
+      if (!reached.nodes[id] || (kind != NodeKind::kIntersect && kind != NodeKind::kComplement)) continue;
+      if (!subsets_->has_member(nfa_->combination(id))) empty.push_back(id);
+    }
+    if (empty.empty()) break;
+    const auto pruned = std::make_shared<Grammar>(*grammar);
+    remove_empty_combinations(*pruned, empty);
+    grammar = normalised(pruned);
+    begin(grammar);
+  }
+  start_ = static_cast<StateId>(nested_start(nfa_->start));
   if (start_ == kDead) throw EmptyLanguageError();
   check_budget();
+}
+
+// From the beginning, whatever was there before.
+void Automaton::begin(std::shared_ptr<const Grammar> grammar) {
+  const std::size_t rules = grammar->rules.size();
+  subsets_.reset();
+  nfa_ = std::make_unique<Nfa>(std::move(grammar), limits_.nfa_states);
+  classes_ = ByteClasses(*nfa_);
+  NestedStates& self = *this;  // the base is private: make_unique could not convert
+  subsets_ = std::make_unique<Subsets>(*nfa_, classes_, self);
+  rule_starts_.assign(rules, kNoSubset);
+  contexts_ = {};
+  states_ = {};
+  returned_.clear();
+  context_unions_.clear();
+  for (Chunk& chunk : chunks_) {
+    chunk.cells.store(nullptr);
+    chunk.complete.store(nullptr);
+  }
+  blocks_.clear();
+  block_bytes_ = 0;
+  count_.store(0);
+  context_of(true, {});  // the bottom
 }
 
 std::uint32_t Automaton::nested_start(Nfa::StateId state) {
@@ -160,7 +166,7 @@ std::uint32_t Automaton::nested_step(std::uint32_t state, std::size_t byte_class
 bool Automaton::nested_complete(std::uint32_t state) const { return is_complete(static_cast<StateId>(state)); }
 
 SubsetId Automaton::rule_start(RuleId rule) const {
-  if (rule_starts_[rule] == kNoSubset) rule_starts_[rule] = subsets_->start_of(nfa_.rule_starts[rule]);
+  if (rule_starts_[rule] == kNoSubset) rule_starts_[rule] = subsets_->start_of(nfa_->rule_start(rule));
   return rule_starts_[rule];
 }
 
@@ -314,13 +320,13 @@ void Automaton::check_budget() const {
 }
 
 std::size_t Automaton::memory_bytes() const {
-  return nfa_.memory_bytes() + subsets_->memory_bytes() + contexts_.memory_bytes() + states_.memory_bytes() +
+  return nfa_->memory_bytes() + subsets_->memory_bytes() + contexts_.memory_bytes() + states_.memory_bytes() +
          returned_.capacity() * sizeof(ContextId) + context_unions_.size() * 32 + block_bytes_;
 }
 
 Automaton::Statistics Automaton::statistics() const {
   const std::lock_guard lock(mutex_);
-  return {states_.size(), subsets_->size(), contexts_.size(), nfa_.states.size(), classes_.count(), memory_bytes()};
+  return {states_.size(), subsets_->size(), contexts_.size(), nfa_->states.size(), classes_.count(), memory_bytes()};
 }
 
 }  // namespace tamis

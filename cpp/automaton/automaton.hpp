@@ -40,8 +40,8 @@ class Automaton : private NestedStates {
     std::size_t states, subsets, contexts, nfa_states, byte_classes, memory_bytes;
   };
 
-  // Runs the passes on its copy of the grammar.  Throws CompileError.
-  Automaton(Grammar grammar, Limits limits);
+  // The grammar may not change any more.  Throws CompileError.
+  Automaton(std::shared_ptr<const Grammar> grammar, Limits limits);
 
   StateId start() const { return start_; }
 
@@ -104,6 +104,7 @@ class Automaton : private NestedStates {
   StateId make_step(StateId state, std::size_t byte_class) const;
   StateId make_step_locked(StateId state, std::size_t byte_class) const;
   SubsetId rule_start(RuleId rule) const;
+  void begin(std::shared_ptr<const Grammar> grammar);
   StateId interned(const std::vector<std::uint32_t>& words) const;
 
   // Merges configurations with equal contexts or equal subsets; the language stays the same.
@@ -116,12 +117,12 @@ class Automaton : private NestedStates {
   std::size_t memory_bytes() const;
 
   Limits limits_;
-  Nfa nfa_;
   ByteClasses classes_;
 
   // Everything below grows during use, under the mutex; that is not a change anybody can observe.
   mutable std::mutex mutex_;
-  mutable std::unique_ptr<Subsets> subsets_;
+  std::unique_ptr<Nfa> nfa_;
+  std::unique_ptr<Subsets> subsets_;
   mutable std::vector<SubsetId> rule_starts_;  // kNoSubset until known
   mutable int nesting_ = 0;
   mutable Interner<std::uint32_t> contexts_;  // may the string end, then (subset, context) pairs

@@ -1,111 +1,173 @@
 #include "nfa.hpp"
 
 #include <algorithm>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 
-#include "../grammar/passes.hpp"
+#include "../grammar/analysis.hpp"
 
 namespace tamis {
 namespace {
 
 constexpr std::uint64_t kInlineSize = 48;    // rules up to this many states are copied where they are used
 constexpr std::uint64_t kUnrollSize = 24;    // bounded repeats up to this many states are written out
+constexpr std::uint64_t kEagerSize = 8;      // larger tails of sequences are left for later
 constexpr std::uint64_t kHuge = 1ULL << 40;  // sizes saturate here
 constexpr int kMaxDepth = 20000;
 
 std::uint64_t saturated(std::uint64_t value) { return std::min(value, kHuge); }
 
-class Compiler {
- public:
-  Compiler(const Grammar& grammar, std::size_t max_states) : grammar_(grammar), max_states_(max_states) {}
+}  // namespace
 
-  Nfa run() {
-    nfa_.states.push_back({Nfa::Kind::kFinal});
+class Nfa::Compiler {
+ public:
+  Compiler(const Grammar& grammar, Nfa& nfa, std::size_t max_states)
+      : grammar_(grammar), nfa_(nfa), max_states_(max_states), sizes_(grammar.size()) {
+    const Reach reached = reach(grammar);
     choose_inlined();
-    nfa_.rule_starts.assign(grammar_.rules.size(), Nfa::kFinal);
-    nfa_.start = build(grammar_.start, Nfa::kFinal);
-    while (!pending_rules_.empty()) {
-      const RuleId rule = pending_rules_.back();
-      pending_rules_.pop_back();
-      nfa_.rule_starts[rule] = build(grammar_.rules[rule].body, Nfa::kFinal);
-    }
-    for (Nfa::Boolean& operands : nfa_.booleans) {
-      for (Nfa::Operand& operand : operands) {
-        if (operand.kind == Nfa::OperandKind::kRegular && calls_rules(operand.start)) {
-          operand.kind = Nfa::OperandKind::kGrammar;
-        }
-      }
-    }
-    nfa_.sources = grammar_.machines;
-    return std::move(nfa_);
+    find_calls();
+    make_machines(reached);
+    rank_rules();
   }
+
+  // A state from which node's strings lead to `next`.
+  Nfa::StateId build(NodeId id, Nfa::StateId next) {
+    const std::uint64_t key = (static_cast<std::uint64_t>(id) << 32) | next;
+    if (const auto found = built_.find(key); found != built_.end()) return found->second;
+    struct Nesting {
+      int& depth;
+      ~Nesting() { --depth; }
+    } nesting{depth_};
+    if (++depth_ > kMaxDepth) throw CompileError("the grammar is nested too deeply");
+    const Nfa::StateId made = build_new(id, next);
+    built_.emplace(key, made);
+    return made;
+  }
+
+  std::uint32_t combination(NodeId id) {
+    if (const auto found = combinations_.find(id); found != combinations_.end()) return found->second;
+    Nfa::Boolean operands;
+    const auto parts = grammar_[id].kind == NodeKind::kIntersect ? grammar_.children(id) : std::span(&id, 1);
+    for (const NodeId part : parts) {
+      const bool negated = grammar_[part].kind == NodeKind::kComplement;
+      const NodeId operand = negated ? grammar_[part].a : part;
+      if (grammar_[operand].kind == NodeKind::kMachine) {
+        operands.push_back({Nfa::OperandKind::kMachine, grammar_[operand].a, negated});
+        continue;
+      }
+      const Nfa::StateId start = build(operand, Nfa::kFinal);
+      const auto kind = calls_rules_[operand] ? Nfa::OperandKind::kGrammar : Nfa::OperandKind::kRegular;
+      operands.push_back({kind, start, negated});
+    }
+    const auto made = static_cast<std::uint32_t>(nfa_.booleans.size());
+    nfa_.booleans.push_back(std::move(operands));
+    combinations_.emplace(id, made);
+    return made;
+  }
+
+  void build_later(Nfa::StateId state) {
+    const Nfa::State later = nfa_.states[state];
+    const Nfa::StateId target = build_new(later.a, later.b);
+    nfa_.states[state] = {Nfa::Kind::kSplit, static_cast<std::uint32_t>(nfa_.splits.size()), 1};
+    nfa_.splits.push_back(target);
+  }
+
+  std::size_t memory_bytes() const { return sizes_.capacity() * 8 + built_.size() * 40; }
 
  private:
   // Sizes as if every shared node were copied, rules in the order of their references.
   void choose_inlined() {
-    const std::size_t n = grammar_.rules.size();
-    std::vector<std::vector<std::uint32_t>> references(n);
-    std::vector<std::vector<NodeId>> nodes(n);
-    for (RuleId rule = 0; rule < n; ++rule) {
-      nodes[rule] = reachable_nodes(grammar_, grammar_.rules[rule].body);
-      for (const NodeId id : nodes[rule]) {
-        if (grammar_[id].kind == NodeKind::kRule) references[rule].push_back(grammar_[id].a);
-      }
-    }
-    inlined_.assign(n, false);
-    rule_size_.assign(n, 1);
-    std::vector<std::uint64_t> uses(n);
-    count_uses(grammar_.start, uses);
-    for (RuleId rule = 0; rule < n; ++rule) count_uses(grammar_.rules[rule].body, uses);
-    for (const auto& group : strong_components(references)) {
-      const RuleId rule = group[0];
-      const auto& own = references[rule];
-      if (group.size() > 1 || std::find(own.begin(), own.end(), rule) != own.end()) continue;
+    const auto calls = references(grammar_);
+    inlined_.assign(grammar_.rules.size(), false);
+    rule_size_.assign(grammar_.rules.size(), 1);
+    const std::vector<std::uint64_t> uses = count_uses();
+    for (const auto& component : strong_components(calls)) {
+      if (is_cycle(component, calls)) continue;
+      const RuleId rule = component[0];
       const std::uint64_t size = tree_size(grammar_.rules[rule].body);
       inlined_[rule] = (size <= kInlineSize || uses[rule] <= 1) && !grammar_.rules[rule].label;
       if (inlined_[rule]) rule_size_[rule] = size;
     }
-    rank_rules();
   }
 
-  void rank_rules() {
-    std::vector<std::vector<std::uint32_t>> corners;
-    const std::vector<bool> nullable = nullable_nodes(grammar_, std::vector<bool>(grammar_.rules.size()));
-    for (const Rule& rule : grammar_.rules) corners.push_back(left_corners(grammar_, rule.body, nullable));
-    nfa_.rule_ranks.resize(grammar_.rules.size());
-    auto rank = static_cast<std::uint32_t>(grammar_.rules.size());
-    for (const auto& group : strong_components(corners)) {
-      for (const RuleId rule : group) nfa_.rule_ranks[rule] = --rank;
+  void find_calls() {
+    calls_rules_.assign(grammar_.size(), false);
+    std::vector<bool> rules(grammar_.rules.size());
+    for (RuleId rule = 0; rule < rules.size(); ++rule) rules[rule] = !inlined_[rule];
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (NodeId id = 0; id < grammar_.size(); ++id) {
+        if (grammar_[id].kind == NodeKind::kRule) calls_rules_[id] = rules[grammar_[id].a];
+        // Combinations call on their own account.
+        if (grammar_[id].kind == NodeKind::kIntersect || grammar_[id].kind == NodeKind::kComplement) continue;
+        for (const NodeId child : grammar_.children(id)) {
+          if (calls_rules_[child]) calls_rules_[id] = true;
+        }
+      }
+      for (RuleId rule = 0; rule < rules.size(); ++rule) {
+        if (!rules[rule] && calls_rules_[grammar_.rules[rule].body]) rules[rule] = changed = true;
+      }
     }
   }
 
-  void count_uses(NodeId root, std::vector<std::uint64_t>& uses) {
-    std::unordered_map<NodeId, std::uint64_t> times;
-    times[root] = 1;
-    const std::vector<NodeId> nodes = reachable_nodes(grammar_, root);
-    for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
-      const std::uint64_t here = times[*it];
-      if (grammar_[*it].kind == NodeKind::kRule) uses[grammar_[*it].a] = saturated(uses[grammar_[*it].a] + here);
-      for (const NodeId child : grammar_.children(*it)) times[child] = saturated(times[child] + here);
+  // How often each rule is written, with shared nodes copied.
+  std::vector<std::uint64_t> count_uses() const {
+    std::vector<std::uint64_t> times(grammar_.size());
+    times[grammar_.start] = 1;
+    for (const Rule& rule : grammar_.rules) ++times[rule.body];
+    std::vector<std::uint64_t> uses(grammar_.rules.size());
+    for (auto id = static_cast<NodeId>(grammar_.size()); id-- > 0;) {
+      if (times[id] == 0) continue;
+      if (grammar_[id].kind == NodeKind::kRule) uses[grammar_[id].a] = saturated(uses[grammar_[id].a] + times[id]);
+      for (const NodeId child : grammar_.children(id)) times[child] = saturated(times[child] + times[id]);
+    }
+    return uses;
+  }
+
+  void rank_rules() {
+    nfa_.rule_ranks.resize(grammar_.rules.size());
+    auto rank = static_cast<std::uint32_t>(grammar_.rules.size());
+    for (const auto& component : strong_components(rule_corners(grammar_))) {
+      for (const RuleId rule : component) nfa_.rule_ranks[rule] = --rank;
+    }
+  }
+
+  void make_machines(const Reach& reached) {
+    machine_of_.assign(grammar_.size(), 0);
+    for (NodeId id = 0; id < grammar_.size(); ++id) {
+      const Node& node = grammar_[id];
+      if (!reached.nodes[id] || node.kind != NodeKind::kChars) continue;
+      machine_of_[id] = static_cast<std::uint32_t>(nfa_.machines.size());
+      nfa_.machines.push_back(byte_machine(grammar_.char_set(node.a), static_cast<Codec>(node.b)));
     }
   }
 
   std::uint64_t tree_size(NodeId root) {
-    for (const NodeId id : reachable_nodes(grammar_, root)) {
-      if (sizes_.count(id) != 0) continue;
+    std::vector<NodeId> todo = {root};
+    std::vector<NodeId> unsized;
+    while (!todo.empty()) {
+      const NodeId id = todo.back();
+      todo.pop_back();
+      if (sizes_[id] != 0) continue;
+      sizes_[id] = 1;  // met
+      unsized.push_back(id);
+      for (const NodeId child : grammar_.children(id)) todo.push_back(child);
+    }
+    std::sort(unsized.begin(), unsized.end());
+    for (const NodeId id : unsized) {
       const Node& node = grammar_[id];
       std::uint64_t size = 1;
       if (node.kind == NodeKind::kRule) {
         size = rule_size_[node.a];
       } else {
-        for (const NodeId child : grammar_.children(id)) size += sizes_.at(child);
+        for (const NodeId child : grammar_.children(id)) size += sizes_[child];
         if (node.kind == NodeKind::kSeq) --size;
-        if (node.kind == NodeKind::kRepeat && unrolled(node)) size = saturated(sizes_.at(node.a) * copies(node));
+        if (node.kind == NodeKind::kRepeat && unrolled(node)) size = saturated(sizes_[node.a] * copies(node));
       }
-      sizes_.emplace(id, saturated(size));
+      sizes_[id] = saturated(size);
     }
-    return sizes_.at(root);
+    return sizes_[root];
   }
 
   static std::uint64_t copies(const Node& node) {
@@ -113,7 +175,7 @@ class Compiler {
   }
   bool unrolled(const Node& node) const {
     if (node.max < 0 && node.min <= 1) return true;
-    return saturated(sizes_.at(node.a)) * copies(node) <= kUnrollSize;
+    return saturated(sizes_[node.a]) * copies(node) <= kUnrollSize;
   }
 
   Nfa::StateId add(Nfa::State state) {
@@ -122,6 +184,16 @@ class Compiler {
     }
     nfa_.states.push_back(state);
     return static_cast<Nfa::StateId>(nfa_.states.size() - 1);
+  }
+
+  Nfa::StateId later(NodeId id, Nfa::StateId next) {
+    tree_size(id);
+    if (sizes_[id] <= kEagerSize) return build(id, next);
+    const std::uint64_t key = (static_cast<std::uint64_t>(id) << 32) | next;
+    if (const auto found = built_.find(key); found != built_.end()) return found->second;
+    const Nfa::StateId made = add({Nfa::Kind::kLater, id, next});
+    built_.emplace(key, made);
+    return made;
   }
 
   Nfa::StateId add_split(std::vector<Nfa::StateId> targets) {
@@ -133,17 +205,6 @@ class Compiler {
     return add({Nfa::Kind::kSplit, offset, static_cast<std::uint32_t>(targets.size())});
   }
 
-  // A state from which node's strings lead to `next`.
-  Nfa::StateId build(NodeId id, Nfa::StateId next) {
-    const std::uint64_t key = (static_cast<std::uint64_t>(id) << 32) | next;
-    if (const auto found = built_.find(key); found != built_.end()) return found->second;
-    if (++depth_ > kMaxDepth) throw CompileError("the grammar is nested too deeply");
-    const Nfa::StateId made = build_new(id, next);
-    --depth_;
-    built_.emplace(key, made);
-    return made;
-  }
-
   Nfa::StateId build_new(NodeId id, Nfa::StateId next) {
     const Node node = grammar_[id];
     switch (node.kind) {
@@ -152,11 +213,16 @@ class Compiler {
       case NodeKind::kEmpty:
         return next;
       case NodeKind::kChars:
-        return add({Nfa::Kind::kChars, machine(node), next});
+        return add({Nfa::Kind::kChars, machine_of_[id], next});
       case NodeKind::kSeq: {
         std::vector<NodeId> parts;
         NodeId rest = id;
         for (; grammar_[rest].kind == NodeKind::kSeq; rest = grammar_[rest].b) parts.push_back(grammar_[rest].a);
+        tree_size(id);
+        if (sizes_[id] > kEagerSize) {
+          // The first part now; what follows it is built when the first part has been read.
+          return build(parts[0], later(grammar_[id].b, next));
+        }
         Nfa::StateId state = build(rest, next);
         for (auto it = parts.rbegin(); it != parts.rend(); ++it) state = build(*it, state);
         return state;
@@ -174,7 +240,6 @@ class Compiler {
         return add({Nfa::Kind::kBoolean, combination(id), next});
       case NodeKind::kRule:
         if (inlined_[node.a]) return build(grammar_.rules[node.a].body, next);
-        if (seen_rules_.insert(node.a).second) pending_rules_.push_back(node.a);
         return add({Nfa::Kind::kCall, node.a, next});
     }
     return next;
@@ -209,126 +274,41 @@ class Compiler {
     return enter;
   }
 
-  std::uint32_t combination(NodeId id) {
-    if (const auto found = combinations_.find(id); found != combinations_.end()) return found->second;
-    Nfa::Boolean operands;
-    const std::vector<NodeId> parts =
-        grammar_[id].kind == NodeKind::kIntersect ? grammar_.children(id) : std::vector<NodeId>{id};
-    for (const NodeId part : parts) {
-      const bool negated = grammar_[part].kind == NodeKind::kComplement;
-      const NodeId operand = negated ? grammar_[part].a : part;
-      if (grammar_[operand].kind == NodeKind::kMachine) {
-        operands.push_back({Nfa::OperandKind::kMachine, grammar_[operand].a, negated});
-      } else {
-        operands.push_back({Nfa::OperandKind::kRegular, build(operand, Nfa::kFinal), negated});
-      }
-    }
-    const auto made = static_cast<std::uint32_t>(nfa_.booleans.size());
-    nfa_.booleans.push_back(std::move(operands));
-    combinations_.emplace(id, made);
-    return made;
-  }
-
-  bool calls_rules(Nfa::StateId start) const {
-    std::vector<Nfa::StateId> todo = {start};
-    std::unordered_set<Nfa::StateId> seen = {start};
-    const auto visit = [&](Nfa::StateId state) {
-      if (seen.insert(state).second) todo.push_back(state);
-    };
-    while (!todo.empty()) {
-      const Nfa::State& state = nfa_.states[todo.back()];
-      todo.pop_back();
-      switch (state.kind) {
-        case Nfa::Kind::kFinal:
-          break;
-        case Nfa::Kind::kChars:
-        case Nfa::Kind::kBoolean:
-          visit(state.b);
-          break;
-        case Nfa::Kind::kSplit:
-          for (std::uint32_t i = 0; i < state.b; ++i) visit(nfa_.splits[state.a + i]);
-          break;
-        case Nfa::Kind::kCall:
-          return true;
-        case Nfa::Kind::kEnter:
-        case Nfa::Kind::kHead:
-        case Nfa::Kind::kNext:
-          visit(nfa_.counters[state.a].head);
-          visit(nfa_.counters[state.a].body);
-          visit(nfa_.counters[state.a].exit);
-          break;
-      }
-    }
-    return false;
-  }
-
-  std::uint32_t machine(const Node& node) {
-    const auto key = (static_cast<std::uint64_t>(node.b) << 32) | node.a;
-    const auto [found, inserted] = machines_.emplace(key, static_cast<std::uint32_t>(nfa_.machines.size()));
-    if (inserted) {
-      nfa_.machines.push_back(byte_machine(grammar_.char_set(node.a), static_cast<Codec>(node.b)));
-    }
-    return found->second;
-  }
-
   const Grammar& grammar_;
+  Nfa& nfa_;
   std::size_t max_states_;
-  Nfa nfa_;
   int depth_ = 0;
   std::vector<bool> inlined_;
   std::vector<std::uint64_t> rule_size_;
-  std::unordered_map<NodeId, std::uint64_t> sizes_;
+  std::vector<std::uint64_t> sizes_;  // per node, 0 until known
+  std::vector<std::uint32_t> machine_of_;
+  std::vector<bool> calls_rules_;  // per node: a rule that is not inlined
   std::unordered_map<std::uint64_t, Nfa::StateId> built_;
   std::unordered_map<NodeId, std::uint32_t> combinations_;
-  std::unordered_map<std::uint64_t, std::uint32_t> machines_;
-  std::unordered_set<RuleId> seen_rules_;
-  std::vector<RuleId> pending_rules_;
 };
 
-}  // namespace
-
-std::size_t Nfa::memory_bytes() const {
-  return states.capacity() * sizeof(State) + splits.capacity() * sizeof(StateId) +
-         counters.capacity() * sizeof(Counter) + booleans.capacity() * sizeof(Boolean) +
-         machines.capacity() * sizeof(machines[0]) + (rule_starts.capacity() + rule_ranks.capacity()) * 4;
+Nfa::Nfa(std::shared_ptr<const Grammar> grammar, std::size_t max_states)
+    : grammar_(std::move(grammar)), rule_starts_(grammar_->rules.size(), kFinal) {
+  states.push_back({Kind::kFinal});
+  compiler_ = std::make_unique<Compiler>(*grammar_, *this, max_states);
+  start = compiler_->build(grammar_->start, kFinal);
 }
 
-Nfa build_nfa(const Grammar& grammar, std::size_t max_states) { return Compiler(grammar, max_states).run(); }
+Nfa::~Nfa() = default;
 
-std::vector<bool> alive_states(const Nfa& nfa, const std::vector<bool>& boolean_alive) {
-  std::vector<bool> alive(nfa.states.size());
-  const auto value = [&](Nfa::StateId id) -> bool {
-    const Nfa::State& state = nfa.states[id];
-    switch (state.kind) {
-      case Nfa::Kind::kFinal:
-      case Nfa::Kind::kNext:  // whether the counter can be left is decided at its head
-        return true;
-      case Nfa::Kind::kChars:
-        return alive[state.b];
-      case Nfa::Kind::kSplit:
-        return std::any_of(nfa.splits.begin() + state.a, nfa.splits.begin() + state.a + state.b,
-                           [&](Nfa::StateId target) { return alive[target]; });
-      case Nfa::Kind::kCall:
-        return alive[nfa.rule_starts[state.a]] && alive[state.b];
-      case Nfa::Kind::kEnter:
-        return alive[nfa.counters[state.a].head];
-      case Nfa::Kind::kHead: {
-        const Nfa::Counter& counter = nfa.counters[state.a];
-        return alive[counter.exit] && (counter.min == 0 || alive[counter.body]);
-      }
-      case Nfa::Kind::kBoolean:
-        return boolean_alive[state.a] && alive[state.b];
-    }
-    return false;
-  };
-  // Targets are mostly built before their sources, so few sweeps are needed.
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (Nfa::StateId id = 0; id < nfa.states.size(); ++id) {
-      if (!alive[id] && value(id)) alive[id] = changed = true;
-    }
-  }
-  return alive;
+Nfa::StateId Nfa::rule_start(RuleId rule) {
+  if (rule_starts_[rule] == kFinal) rule_starts_[rule] = compiler_->build(grammar_->rules[rule].body, kFinal);
+  return rule_starts_[rule];
+}
+
+void Nfa::build_later(StateId state) { compiler_->build_later(state); }
+
+std::uint32_t Nfa::combination(NodeId node) { return compiler_->combination(node); }
+
+std::size_t Nfa::memory_bytes() const {
+  return states.capacity() * sizeof(State) + splits.capacity() * sizeof(StateId) + counters.size() * sizeof(Counter) +
+         booleans.size() * sizeof(Boolean) + machines.capacity() * sizeof(machines[0]) +
+         (rule_starts_.capacity() + rule_ranks.capacity()) * 4 + compiler_->memory_bytes();
 }
 
 }  // namespace tamis

@@ -1,10 +1,11 @@
 // The grammar as a network of byte-level NFAs that call each other (a recursive transition network).
 //
 // Bounded repeats are counters and intersections are tuples of sub-automata, both held in the position, so that
-// neither is unrolled before a string goes through it.
+// neither is unrolled before a string goes through it.  States are built when a string first comes near them.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -13,7 +14,8 @@
 
 namespace tamis {
 
-struct Nfa {
+class Nfa {
+ public:
   using StateId = std::uint32_t;
   static constexpr StateId kFinal = 0;  // the end of every rule and of every operand
 
@@ -26,6 +28,7 @@ struct Nfa {
     kHead,     // counter a: leave it or go round once more
     kNext,     // counter a went round once
     kBoolean,  // combination a, then state b
+    kLater,    // node a, then state b: not built before it is reached
   };
   struct State {
     Kind kind;
@@ -49,24 +52,32 @@ struct Nfa {
   };
   using Boolean = std::vector<Operand>;  // all of them hold
 
+  // The grammar must have gone through its passes.  Throws CompileError beyond max_states, also later.
+  Nfa(std::shared_ptr<const Grammar> grammar, std::size_t max_states);
+  ~Nfa();
+
+  // These may make states: references into `states` and `splits` end with them, those into deques do not.
+  StateId rule_start(RuleId rule);
+  void build_later(StateId state);         // a kLater becomes a kSplit
+  std::uint32_t combination(NodeId node);  // an index into booleans
+
+  const Grammar& grammar() const { return *grammar_; }
+  std::size_t memory_bytes() const;
+
   std::vector<State> states;
   std::vector<StateId> splits;
-  std::vector<Counter> counters;
-  std::vector<Boolean> booleans;
+  std::deque<Counter> counters;
+  std::deque<Boolean> booleans;
   std::vector<std::shared_ptr<const ByteMachine>> machines;
-  std::vector<std::shared_ptr<const MachineSource>> sources;  // of the operands that are machines
-  std::vector<StateId> rule_starts;                           // kFinal where a rule was inlined everywhere
-  std::vector<std::uint32_t> rule_ranks;                      // a rule calls, at its start, only rules of higher rank
+  std::vector<std::uint32_t> rule_ranks;  // a rule calls, at its start, only rules of higher rank
   StateId start = kFinal;
 
-  std::size_t memory_bytes() const;
+ private:
+  class Compiler;
+
+  std::shared_ptr<const Grammar> grammar_;
+  std::vector<StateId> rule_starts_;  // kFinal until built
+  std::unique_ptr<Compiler> compiler_;
 };
-
-// The grammar must have gone through passes().  Throws CompileError beyond max_states.
-Nfa build_nfa(const Grammar& grammar, std::size_t max_states);
-
-// Drops what cannot reach the end, given which combinations have a member: alive[s] says whether state s leads to the
-// end of its rule.  Rules whose start is not alive accept nothing.
-std::vector<bool> alive_states(const Nfa& nfa, const std::vector<bool>& boolean_alive);
 
 }  // namespace tamis

@@ -21,7 +21,7 @@ ByteClasses::ByteClasses(const Nfa& nfa) {
       starts.set(edge.high + 1U);
     }
   }
-  for (const auto& source : nfa.sources) source->mark_byte_classes(starts);
+  for (const auto& source : nfa.grammar().machines) source->mark_byte_classes(starts);
   for (std::size_t byte = 0; byte < 256; ++byte) {
     if (starts[byte]) representative.push_back(static_cast<std::uint8_t>(byte));
     of[byte] = static_cast<std::uint8_t>(representative.size() - 1);
@@ -61,10 +61,11 @@ class Subsets::Collector {
  private:
   void expand(Position p) {
     const Nfa::StateId id = state_of(p);
-    if (!s_.alive_[id]) return;
-    const Nfa::State& state = nfa_.states[id];
+    if (nfa_.states[id].kind == Nfa::Kind::kLater) s_.nfa_.build_later(id);
+    const Nfa::State state = nfa_.states[id];
     const FrameId frame_id = frame_of(p);
     if (id != Nfa::kFinal && frame_id == 0 && machine_state_of(p) == 0) {
+      if (id >= s_.seen_plain_.size()) s_.seen_plain_.resize(nfa_.states.size());
       if (s_.seen_plain_[id] == collection_) return;
       s_.seen_plain_[id] = collection_;
     } else if (state.kind != Nfa::Kind::kChars) {
@@ -104,6 +105,8 @@ class Subsets::Collector {
         todo_.push_back(position(counter.head, 0, s_.frame(parent, count)));
         break;
       }
+      case Nfa::Kind::kLater:  // built above
+        break;
       case Nfa::Kind::kBoolean:
         add_tuple(id, frame_id, s_.tuple_start(state.a));
         break;
@@ -118,16 +121,11 @@ class Subsets::Collector {
   std::unordered_set<Position> seen_framed_;
 };
 
-Subsets::Subsets(const Nfa& nfa, const ByteClasses& classes, std::vector<bool> alive, NestedStates& nested)
-    : nfa_(nfa),
-      classes_(classes),
-      alive_(std::move(alive)),
-      nested_(nested),
-      tuple_starts_(nfa.booleans.size(), kNoTuple),
-      seen_plain_(nfa.states.size()) {
+Subsets::Subsets(Nfa& nfa, const ByteClasses& classes, NestedStates& nested)
+    : nfa_(nfa), classes_(classes), nested_(nested) {
   interned({});
   frames_.intern({});  // frame 0: none
-  for (const auto& source : nfa_.sources) machines_.push_back(source->make());
+  for (const auto& source : nfa_.grammar().machines) machines_.push_back(source->make());
 }
 
 Subsets::Position Subsets::position(Nfa::StateId state, std::uint32_t machine_state, FrameId frame) {
@@ -155,7 +153,7 @@ SubsetId Subsets::step(SubsetId subset, std::size_t byte_class) {
   };
   std::vector<Combined> combined;
   for (const Position p : subsets_.copy(subset)) {
-    const Nfa::State& state = nfa_.states[state_of(p)];
+    const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind == Nfa::Kind::kChars) {
       const ByteMachine::State next =
           nfa_.machines[state.a]->step(static_cast<ByteMachine::State>(machine_state_of(p)), byte);
@@ -194,7 +192,7 @@ const std::vector<Subsets::Call>& Subsets::calls(SubsetId subset) {
   if (infos_[subset].calls_known) return infos_[subset].calls;
   std::vector<Call> calls;
   for (const Position p : subsets_.copy(subset)) {
-    const Nfa::State& state = nfa_.states[state_of(p)];
+    const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind != Nfa::Kind::kCall) continue;
     Collector collector(*this);
     collector.add(position(state.b, 0, frame_of(p)));
@@ -246,6 +244,7 @@ Subsets::FrameId Subsets::frame(FrameId parent, std::uint32_t value) {
 }
 
 Subsets::TupleId Subsets::tuple_start(std::uint32_t combination) {
+  if (combination >= tuple_starts_.size()) tuple_starts_.resize(nfa_.booleans.size(), kNoTuple);
   if (tuple_starts_[combination] != kNoTuple) return tuple_starts_[combination];
   std::vector<std::uint32_t> tuple = {combination};
   for (const Nfa::Operand& operand : nfa_.booleans[combination]) {
@@ -261,7 +260,8 @@ Subsets::TupleId Subsets::tuple_start(std::uint32_t combination) {
         break;
     }
   }
-  return tuple_starts_[combination] = interned_tuple(tuple);
+  const TupleId made = interned_tuple(tuple);
+  return tuple_starts_[combination] = made;
 }
 
 Subsets::TupleId Subsets::tuple_step(TupleId tuple, std::size_t byte_class) {

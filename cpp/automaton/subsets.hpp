@@ -23,6 +23,7 @@ struct LimitError : std::runtime_error {
 
 // Bytes that no machine of an NFA tells apart.
 struct ByteClasses {
+  ByteClasses() = default;
   explicit ByteClasses(const Nfa& nfa);
   std::array<std::uint8_t, 256> of{};
   std::vector<std::uint8_t> representative;
@@ -60,7 +61,7 @@ class Subsets {
     std::vector<Call> calls;
   };
 
-  Subsets(const Nfa& nfa, const ByteClasses& classes, std::vector<bool> alive, NestedStates& nested);
+  Subsets(Nfa& nfa, const ByteClasses& classes, NestedStates& nested);
 
   SubsetId start_of(Nfa::StateId state);
   SubsetId step(SubsetId subset, std::size_t byte_class);
@@ -99,9 +100,8 @@ class Subsets {
   bool can_continue(TupleId tuple);
   TupleId regular_part(TupleId tuple);
 
-  const Nfa& nfa_;
+  Nfa& nfa_;
   const ByteClasses& classes_;
-  std::vector<bool> alive_;
   NestedStates& nested_;
   std::vector<std::unique_ptr<Machine>> machines_;
 

@@ -1,6 +1,7 @@
 #include "ir.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "../hash.hpp"
 
@@ -42,18 +43,17 @@ Grammar::Grammar() {
   nodes_.push_back({NodeKind::kEmpty});
 }
 
-std::vector<NodeId> Grammar::children(NodeId id) const {
+std::span<const NodeId> Grammar::children(NodeId id) const {
+  static_assert(offsetof(Node, b) == offsetof(Node, a) + sizeof(NodeId));
   const Node& node = nodes_[id];
   switch (node.kind) {
     case NodeKind::kSeq:
-      return {node.a, node.b};
+      return {&node.a, 2};
     case NodeKind::kRepeat:
     case NodeKind::kComplement:
-      return {node.a};
-    default: {
-      const auto begin = child_pool_.begin() + node.first_child;
-      return {begin, begin + node.child_count};
-    }
+      return {&node.a, 1};
+    default:
+      return {child_pool_.data() + node.first_child, node.child_count};
   }
 }
 
@@ -134,7 +134,7 @@ NodeId Grammar::alt(const std::vector<NodeId>& nodes) {
   std::vector<NodeId> flat;
   CharSet merged[3];
   for (const NodeId id : nodes) {
-    for (const NodeId child : nodes_[id].kind == NodeKind::kAlt ? children(id) : std::vector<NodeId>{id}) {
+    for (const NodeId child : nodes_[id].kind == NodeKind::kAlt ? children(id) : std::span(&id, 1)) {
       const Node& node = nodes_[child];
       if (child == kNothing) continue;
       if (node.kind == NodeKind::kChars) {
@@ -176,7 +176,7 @@ NodeId Grammar::repeat(NodeId node, std::int32_t min, std::int32_t max) {
 NodeId Grammar::intersect(const std::vector<NodeId>& nodes) {
   std::vector<NodeId> flat;
   for (const NodeId id : nodes) {
-    for (const NodeId child : nodes_[id].kind == NodeKind::kIntersect ? children(id) : std::vector<NodeId>{id}) {
+    for (const NodeId child : nodes_[id].kind == NodeKind::kIntersect ? children(id) : std::span(&id, 1)) {
       if (child == kNothing) return kNothing;
       flat.push_back(child);
     }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -60,7 +61,7 @@ enum class NodeKind : std::uint8_t {
 
 struct Node {
   NodeKind kind;
-  std::uint32_t a = 0;
+  std::uint32_t a = 0;  // with b, the children of a kSeq
   std::uint32_t b = 0;
   std::int32_t min = 0;
   std::int32_t max = 0;
@@ -106,7 +107,8 @@ class Grammar {
 
   const Node& operator[](NodeId id) const { return nodes_[id]; }
   std::size_t size() const { return nodes_.size(); }
-  std::vector<NodeId> children(NodeId id) const;
+  // Valid until the next node is made.
+  std::span<const NodeId> children(NodeId id) const;
   const CharSet& char_set(std::uint32_t id) const { return char_sets_[id]; }
 
   std::vector<Rule> rules;

@@ -28,6 +28,12 @@ class Nesting {
   int& depth_;
 };
 
+// For loops that make nodes.
+std::vector<NodeId> copied_children(const Grammar& grammar, NodeId id) {
+  const auto children = grammar.children(id);
+  return {children.begin(), children.end()};
+}
+
 // The same node over other children.
 NodeId rebuilt(Grammar& grammar, NodeId id, const std::unordered_map<NodeId, NodeId>& mapped) {
   const Node node = grammar[id];
@@ -41,7 +47,7 @@ NodeId rebuilt(Grammar& grammar, NodeId id, const std::unordered_map<NodeId, Nod
       return grammar.complement(at(node.a));
     case NodeKind::kAlt:
     case NodeKind::kIntersect: {
-      std::vector<NodeId> children = grammar.children(id);
+      std::vector<NodeId> children = copied_children(grammar, id);
       for (NodeId& child : children) child = at(child);
       return node.kind == NodeKind::kAlt ? grammar.alt(children) : grammar.intersect(children);
     }
@@ -78,16 +84,10 @@ void rewrite_all(Grammar& grammar, Replace replace) {
 class RuleInliner {
  public:
   explicit RuleInliner(Grammar& grammar) : grammar_(grammar), sizes_(grammar.rules.size(), kMaxExpansion) {
-    std::vector<std::vector<std::uint32_t>> references(grammar.rules.size());
-    for (RuleId rule = 0; rule < grammar.rules.size(); ++rule) {
-      for (const NodeId id : reachable_nodes(grammar, grammar.rules[rule].body)) {
-        if (grammar[id].kind == NodeKind::kRule) references[rule].push_back(grammar[id].a);
-      }
-    }
-    for (const auto& group : strong_components(references)) {  // successors first
-      const auto& own = references[group[0]];
-      const bool recursive = group.size() > 1 || std::find(own.begin(), own.end(), group[0]) != own.end();
-      if (!recursive) sizes_[group[0]] = size(grammar.rules[group[0]].body);
+    const auto calls = references(grammar);
+    for (const auto& component : strong_components(calls)) {  // successors first
+      const RuleId rule = component[0];
+      if (!is_cycle(component, calls)) sizes_[rule] = size(grammar.rules[rule].body);
     }
   }
 
@@ -267,7 +267,7 @@ class LeftRecursion {
         if (nullable(node.a)) add(decompose(node.b), Grammar::kEmpty);
         break;
       case NodeKind::kAlt:
-        for (const NodeId child : grammar_.children(id)) add(decompose(child), Grammar::kEmpty);
+        for (const NodeId child : copied_children(grammar_, id)) add(decompose(child), Grammar::kEmpty);
         break;
       case NodeKind::kRepeat: {
         const std::int32_t min = std::max(node.min - 1, 0);
@@ -371,159 +371,28 @@ class LeftRecursion {
 
 const std::vector<Pass>& passes() {
   static const std::vector<Pass> kPasses = {
-      {"expand_booleans", expand_booleans},
-      {"prune", prune},
-      {"remove_nullable_rules", remove_nullable_rules},
-      {"remove_left_recursion", remove_left_recursion},
-      {"prune", prune},
-      {"check_booleans", check_booleans},
+      {"expand_booleans", has_rules_in_booleans, expand_booleans},
+      {"prune", has_barren_nodes, prune},
+      {"remove_nullable_rules", has_nullable_rules, remove_nullable_rules},
+      {"remove_left_recursion", has_left_recursion, remove_left_recursion},
+      {"prune", has_barren_nodes, prune},
   };
   return kPasses;
 }
 
-std::vector<NodeId> reachable_nodes(const Grammar& grammar, NodeId root) {
-  std::vector<NodeId> found = {root};
-  std::unordered_set<NodeId> seen = {root};
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    for (const NodeId child : grammar.children(found[i])) {
-      if (seen.insert(child).second) found.push_back(child);
-    }
+std::shared_ptr<const Grammar> normalised(std::shared_ptr<const Grammar> grammar) {
+  check_defined(*grammar);
+  std::shared_ptr<Grammar> changed;
+  for (const Pass& pass : passes()) {
+    if (!pass.needed(*grammar)) continue;
+    if (changed == nullptr) grammar = changed = std::make_shared<Grammar>(*grammar);
+    pass.run(*changed);
   }
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-std::vector<RuleId> reachable_rules(const Grammar& grammar) {
-  std::vector<RuleId> found;
-  std::vector<bool> seen_rules(grammar.rules.size());
-  std::vector<NodeId> todo = {grammar.start};
-  std::unordered_set<NodeId> seen = {grammar.start};
-  while (!todo.empty()) {
-    const NodeId id = todo.back();
-    todo.pop_back();
-    std::vector<NodeId> next = grammar.children(id);
-    if (grammar[id].kind == NodeKind::kRule && !seen_rules[grammar[id].a]) {
-      seen_rules[grammar[id].a] = true;
-      found.push_back(grammar[id].a);
-      next.push_back(grammar.rules[grammar[id].a].body);
-    }
-    for (const NodeId child : next) {
-      if (seen.insert(child).second) todo.push_back(child);
-    }
-  }
-  return found;
-}
-
-std::vector<bool> nullable_nodes(const Grammar& grammar, const std::vector<bool>& nullable_rules) {
-  std::vector<bool> nullable(grammar.size());
-  for (NodeId id = 0; id < grammar.size(); ++id) {
-    const Node& node = grammar[id];
-    switch (node.kind) {
-      case NodeKind::kNothing:
-      case NodeKind::kChars:
-        break;
-      case NodeKind::kEmpty:
-        nullable[id] = true;
-        break;
-      case NodeKind::kRule:
-        nullable[id] = nullable_rules[node.a];
-        break;
-      case NodeKind::kMachine:
-        nullable[id] = grammar.machines[node.a]->accepts_empty();
-        break;
-      case NodeKind::kSeq:
-        nullable[id] = nullable[node.a] && nullable[node.b];
-        break;
-      case NodeKind::kRepeat:
-        nullable[id] = node.min == 0 || nullable[node.a];
-        break;
-      case NodeKind::kComplement:
-        nullable[id] = !nullable[node.a];
-        break;
-      case NodeKind::kAlt:
-      case NodeKind::kIntersect: {
-        const bool any = node.kind == NodeKind::kAlt;
-        nullable[id] = !any;
-        for (const NodeId child : grammar.children(id)) {
-          if (nullable[child] == any) nullable[id] = any;
-        }
-        break;
-      }
-    }
-  }
-  return nullable;
-}
-
-std::vector<RuleId> left_corners(const Grammar& grammar, NodeId root, const std::vector<bool>& nullable,
-                                 bool through_booleans) {
-  std::vector<RuleId> rules;
-  std::vector<NodeId> todo = {root};
-  std::unordered_set<NodeId> seen = {root};
-  while (!todo.empty()) {
-    const NodeId id = todo.back();
-    todo.pop_back();
-    const Node& node = grammar[id];
-    if (node.kind == NodeKind::kRule) rules.push_back(node.a);
-    if (!through_booleans && (node.kind == NodeKind::kIntersect || node.kind == NodeKind::kComplement)) continue;
-    for (const NodeId child : grammar.children(id)) {
-      if (node.kind == NodeKind::kSeq && child == node.b && child != node.a && !nullable[node.a]) continue;
-      if (seen.insert(child).second) todo.push_back(child);
-    }
-  }
-  return rules;
-}
-
-std::vector<std::vector<std::uint32_t>> strong_components(const std::vector<std::vector<std::uint32_t>>& successors) {
-  constexpr std::uint32_t kUnseen = 0xFFFFFFFFU;
-  const auto n = static_cast<std::uint32_t>(successors.size());
-  std::vector<std::uint32_t> index(n, kUnseen);
-  std::vector<std::uint32_t> low(n);
-  std::vector<bool> on_stack(n);
-  std::vector<std::uint32_t> stack;
-  std::vector<std::vector<std::uint32_t>> components;
-  std::uint32_t next = 0;
-  std::vector<std::pair<std::uint32_t, std::size_t>> calls;
-  for (std::uint32_t root = 0; root < n; ++root) {
-    if (index[root] != kUnseen) continue;
-    calls.emplace_back(root, 0);
-    while (!calls.empty()) {
-      auto& [v, edge] = calls.back();
-      if (edge == 0) {
-        index[v] = low[v] = next++;
-        stack.push_back(v);
-        on_stack[v] = true;
-      }
-      if (edge < successors[v].size()) {
-        const std::uint32_t w = successors[v][edge++];
-        if (index[w] == kUnseen) {
-          calls.emplace_back(w, 0);
-        } else if (on_stack[w]) {
-          low[v] = std::min(low[v], index[w]);
-        }
-        continue;
-      }
-      if (low[v] == index[v]) {
-        components.emplace_back();
-        std::uint32_t w;
-        do {
-          w = stack.back();
-          stack.pop_back();
-          on_stack[w] = false;
-          components.back().push_back(w);
-        } while (w != v);
-      }
-      const std::uint32_t done = v;
-      calls.pop_back();
-      if (!calls.empty()) low[calls.back().first] = std::min(low[calls.back().first], low[done]);
-    }
-  }
-  return components;
+  check_booleans(*grammar);
+  return grammar;
 }
 
 void expand_booleans(Grammar& grammar) {
-  for (const Rule& rule : grammar.rules) {
-    if (!rule.defined) throw CompileError("rule '" + rule.name + "' is used but never defined");
-  }
   RuleInliner inlined(grammar);
   rewrite_all(grammar, [&](NodeId id, const std::unordered_map<NodeId, NodeId>& mapped) {
     const NodeKind kind = grammar[id].kind;
@@ -532,57 +401,16 @@ void expand_booleans(Grammar& grammar) {
 }
 
 void prune(Grammar& grammar) {
-  std::vector<bool> productive_rules(grammar.rules.size());
-  std::vector<bool> productive(grammar.size());
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (NodeId id = 0; id < grammar.size(); ++id) {
-      const Node& node = grammar[id];
-      bool value = false;
-      switch (node.kind) {
-        case NodeKind::kNothing:
-          break;
-        case NodeKind::kRule:
-          value = productive_rules[node.a];
-          break;
-        case NodeKind::kSeq:
-          value = productive[node.a] && productive[node.b];
-          break;
-        case NodeKind::kRepeat:
-          value = node.min == 0 || productive[node.a];
-          break;
-        case NodeKind::kAlt:
-          for (const NodeId child : grammar.children(id)) value = value || productive[child];
-          break;
-        case NodeKind::kIntersect:
-          value = true;
-          for (const NodeId child : grammar.children(id)) value = value && productive[child];
-          break;
-        default:
-          value = true;
-      }
-      productive[id] = value;
-    }
-    for (RuleId rule = 0; rule < grammar.rules.size(); ++rule) {
-      if (!productive_rules[rule] && productive[grammar.rules[rule].body]) productive_rules[rule] = changed = true;
-    }
-  }
+  const std::vector<bool> productive = productive_nodes(grammar);
   if (!productive[grammar.start]) throw EmptyLanguageError();
   rewrite_all(grammar, [&](NodeId id, const std::unordered_map<NodeId, NodeId>& mapped) {
-    if (grammar[id].kind == NodeKind::kRule && !productive_rules[grammar[id].a]) return Grammar::kNothing;
+    if (grammar[id].kind == NodeKind::kRule && !productive[id]) return Grammar::kNothing;
     return rebuilt(grammar, id, mapped);
   });
 }
 
 void remove_nullable_rules(Grammar& grammar) {
-  std::vector<bool> nullable_rules(grammar.rules.size());
-  for (bool changed = true; changed;) {
-    changed = false;
-    const std::vector<bool> nullable = nullable_nodes(grammar, nullable_rules);
-    for (RuleId rule = 0; rule < grammar.rules.size(); ++rule) {
-      if (!nullable_rules[rule] && nullable[grammar.rules[rule].body]) nullable_rules[rule] = changed = true;
-    }
-  }
+  const std::vector<bool> nullable_rules = rules_that_are_nullable(grammar);
   // Through complements the rules above need not have one solution; what was found must be one.
   const std::vector<bool> nullable = nullable_nodes(grammar, nullable_rules);
   for (RuleId rule = 0; rule < grammar.rules.size(); ++rule) {
@@ -599,28 +427,34 @@ void remove_nullable_rules(Grammar& grammar) {
 }
 
 void remove_left_recursion(Grammar& grammar) {
-  const std::vector<bool> nullable = nullable_nodes(grammar, std::vector<bool>(grammar.rules.size()));
-  std::vector<std::vector<std::uint32_t>> corners;
-  corners.reserve(grammar.rules.size());
-  for (const Rule& rule : grammar.rules) corners.push_back(left_corners(grammar, rule.body, nullable));
+  const auto corners = rule_corners(grammar);
   LeftRecursion recursion(grammar);
-  for (const auto& group : strong_components(corners)) {
-    const auto& own = corners[group[0]];
-    if (group.size() > 1 || std::find(own.begin(), own.end(), group[0]) != own.end()) recursion.remove(group);
+  for (const auto& component : strong_components(corners)) {
+    if (is_cycle(component, corners)) recursion.remove(component);
   }
 }
 
-void check_booleans(Grammar& grammar) {
-  const std::vector<bool> nullable = nullable_nodes(grammar, std::vector<bool>(grammar.rules.size()));
-  std::vector<std::vector<std::uint32_t>> corners(grammar.rules.size());
-  for (const RuleId rule : reachable_rules(grammar)) {
-    corners[rule] = left_corners(grammar, grammar.rules[rule].body, nullable, true);
-  }
-  for (const auto& group : strong_components(corners)) {
-    const auto& own = corners[group[0]];
-    if (group.size() > 1 || std::find(own.begin(), own.end(), group[0]) != own.end()) {
-      throw through_itself(grammar.rules[group[0]]);
+void remove_empty_combinations(Grammar& grammar, const std::vector<NodeId>& empty) {
+  const std::unordered_set<NodeId> gone(empty.begin(), empty.end());
+  rewrite_all(grammar, [&](NodeId id, const std::unordered_map<NodeId, NodeId>& mapped) {
+    return gone.count(id) != 0 ? Grammar::kNothing : rebuilt(grammar, id, mapped);
+  });
+  prune(grammar);
+}
+
+void check_defined(const Grammar& grammar) {
+  for (const RuleId rule : reach(grammar).rules) {
+    if (!grammar.rules[rule].defined) {
+      throw CompileError("rule '" + grammar.rules[rule].name + "' is used but never defined");
     }
+  }
+}
+
+void check_booleans(const Grammar& grammar) {
+  if (!has_rules_in_booleans(grammar)) return;
+  const auto corners = rule_corners(grammar, true);
+  for (const auto& component : strong_components(corners)) {
+    if (is_cycle(component, corners)) throw through_itself(grammar.rules[component[0]]);
   }
 }
 

@@ -116,7 +116,7 @@ void test_automaton() {
   g.define(list,
            g.alt({g.seq({letters(g, "("), g.repeat(list, 0, Grammar::kUnbounded), letters(g, ")")}), letters(g, "a")}));
   g.start = list;
-  const Automaton a(g, {});
+  const Automaton a(std::make_shared<const Grammar>(g), {});
   EXPECT(accepts(a, "(a(a)())"));
   EXPECT(!accepts(a, "(a"));
   EXPECT(!accepts(a, "a)"));
@@ -132,7 +132,8 @@ void test_vocabulary() {
   EXPECT(!vocabulary->text(7));
   Grammar g;
   g.start = g.seq({letters(g, "ab"), g.optional(letters(g, "c"))});
-  const TokenAutomaton t(std::make_shared<const Automaton>(g, Automaton::Limits{}), vocabulary);
+  const TokenAutomaton t(std::make_shared<const Automaton>(std::make_shared<const Grammar>(g), Automaton::Limits{}),
+                         vocabulary);
   EXPECT((*t.mask(t.start()))[0] == 0b01010011);
   const std::int64_t ab = t.advance(t.start(), 1);
   EXPECT(t.is_complete(ab));
@@ -173,7 +174,7 @@ void test_random_grammars() {
     for (const NodeId rule : rules) g.define(rule, pool[pool.size() - 1 - random() % 6]);
     g.start = rules[0];
     try {
-      const Automaton a(g, {100'000, 64 << 20});
+      const Automaton a(std::make_shared<const Grammar>(g), {100'000, 64 << 20});
       StateId state = a.start();
       for (int i = 0; i < 60 && state != Automaton::kDead; ++i) state = a.step(state, "ab"[random() % 2]);
     } catch (const CompileError&) {
@@ -187,7 +188,7 @@ void test_threads() {
   const NodeId e = g.rule("e");
   g.define(e, g.alt({g.seq({e, letters(g, "+"), e}), g.seq({letters(g, "("), e, letters(g, ")")}), letters(g, "1")}));
   g.start = e;
-  const Automaton a(g, {});
+  const Automaton a(std::make_shared<const Grammar>(g), {});
   std::vector<std::thread> threads;
   for (unsigned seed = 0; seed < 8; ++seed) {
     threads.emplace_back([&a, seed] {
