@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,35 +28,31 @@ from ..report import Report
 from . import engines
 from .journal import Journal
 from .judging import Verdict, judge, sampled
-from .protocol import Engine, Refused
-from .tokens import Tokens, single_bytes, smollm2
+from .protocol import Refused
+from .tokens import single_bytes, smollm2
 from .worker import Failure, Worker
 
 FORMS = ("spaced", "compact")
 _COMPARED_STATES = 2  # per text
 
 
-def make_job(names: Iterable[str]) -> Callable[..., Any]:
-    """In the worker: all engines, and a function that compiles and judges."""
-    vocabularies = {False: smollm2(), True: single_bytes()}
-    made: dict[str, tuple[Engine, Tokens]] = {}
-    for name in names:
-        tokens = vocabularies[engines.adapter(name).compile_depends_on_vocabulary]
-        made[name] = (engines.make(name, tokens), tokens)
-    compiled: dict[str, Any] = {}
+def make_job(name: str) -> Callable[..., Any]:
+    """In the worker: one engine, and a function that compiles and judges."""
+    tokens = single_bytes() if engines.adapter(name).compile_depends_on_vocabulary else smollm2()
+    engine = engines.make(name, tokens)
+    compiled: Any = None
 
-    def job(action: str, name: str, subject: Any) -> Any:
-        engine, tokens = made[name]
+    def job(action: str, subject: Any) -> Any:
+        nonlocal compiled
         if action == "compile":
-            compiled.clear()
             try:
-                compiled[name] = engine.compile(subject)
+                compiled = engine.compile(subject)
             except Refused as error:
                 return str(error) or "no reason given"
             return None
         return [
             {
-                form: asdict(judge(engine, compiled[name], tokens, text, compare=_COMPARED_STATES, seed=text))
+                form: asdict(judge(engine, compiled, tokens, text, compare=_COMPARED_STATES, seed=text))
                 for form, text in texts.items()
             }
             for texts in subject
@@ -65,10 +61,10 @@ def make_job(names: Iterable[str]) -> Callable[..., Any]:
     return job
 
 
-def ask(worker: Worker, name: str, case: Case, limit_s: float) -> dict[str, Any]:
+def ask(worker: Worker, case: Case, limit_s: float) -> dict[str, Any]:
     """One engine on one case: {"outcome": compiled, refused, crash or time-out, "reason", "verdicts", "seconds"}."""
-    begin = time.perf_counter()
-    reason = worker.ask("compile", name, json.dumps(case.schema), limit_s=limit_s)
+    before = worker.cpu_seconds
+    reason = worker.ask("compile", json.dumps(case.schema), limit_s=limit_s)
     answer: dict[str, Any] = {"outcome": "compiled", "reason": reason, "verdicts": None}
     if isinstance(reason, Failure):
         answer |= {"outcome": reason.kind, "reason": f"while compiling: {reason.detail}"}
@@ -76,12 +72,12 @@ def ask(worker: Worker, name: str, case: Case, limit_s: float) -> dict[str, Any]
         answer["outcome"] = "refused"
     else:
         texts = [{form: i.text(compact=form == "compact") for form in FORMS} for i in case.instances]
-        verdicts = worker.ask("judge", name, texts, limit_s=limit_s)
+        verdicts = worker.ask("judge", texts, limit_s=limit_s)
         if isinstance(verdicts, Failure):
             answer |= {"outcome": verdicts.kind, "reason": f"while reading instances: {verdicts.detail}"}
         else:
             answer["verdicts"] = verdicts
-    answer["seconds"] = time.perf_counter() - begin
+    answer["seconds"] = worker.cpu_seconds - before
     return answer
 
 
@@ -141,10 +137,8 @@ class Tally:
 def main(
     schemas: Annotated[int, typer.Option(help="How many schemas, drawn at random; 0 for all.")] = 0,
     seed: Annotated[int, typer.Option(help="Draws the schemas, and their order.")] = 0,
-    limit: Annotated[
-        float, typer.Option(help="Seconds an engine may take for one schema, and for its instances.")
-    ] = 10,
-    budget: Annotated[float, typer.Option(help="Seconds one engine may take in all; what is left is not tried.")] = 240,
+    limit: Annotated[float, typer.Option(help="CPU seconds an engine may take for a schema, or its instances.")] = 10,
+    budget: Annotated[float, typer.Option(help="CPU seconds one engine may take in all; the rest is not tried.")] = 240,
     data: Annotated[Path, typer.Option(help="MaskBench as JSON lines: {name, schema, tests}.")] = DATA,
     save: Annotated[bool, typer.Option(help="Write docs/results/coverage.md.")] = True,
 ) -> None:
@@ -155,14 +149,16 @@ def main(
     journal = Journal("coverage", options)
     spent: defaultdict[str, float] = defaultdict(float)
     answers: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in names}
-    with Worker(make_job, names) as worker:
+    with ExitStack() as stack:
+        # A process each: those that run over are started again without the others.
+        workers = {name: stack.enter_context(Worker(make_job, name)) for name in names}
         for case in track(cases, description="schemas", console=Console(stderr=True)):
-            for name in names:
+            for name, worker in workers.items():
                 key = f"{name}: {case.name}"
                 if key not in journal:
                     if spent[name] > budget:
                         continue
-                    journal.add(key, ask(worker, name, case, limit))
+                    journal.add(key, ask(worker, case, limit))
                 answers[name][case.name] = journal[key]
                 spent[name] += journal[key]["seconds"]
     tallies = {name: Tally(cases, answers[name]) for name in names}

@@ -53,7 +53,7 @@ def _compare(
     mask = np.unpackbits(engine.mask.view(np.uint8), bitorder="little")[:size]
     allowed = np.flatnonzero(mask).tolist()
     candidates = [token, *generator.sample(allowed, min(_ALLOWED, len(allowed))), *generator.sample(range(size), _ANY)]
-    checked = matcher.check(candidates)
+    checked = matcher.check(engine.batch(candidates))
     verdict.compared += len(candidates)
     for candidate, may_follow in zip(candidates, checked, strict=True):
         fork = matcher.fork()

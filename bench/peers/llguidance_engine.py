@@ -31,6 +31,9 @@ class LLGuidance:
     def matcher(self, compiled: LLMatcher) -> LLGuidanceMatcher:
         return LLGuidanceMatcher(compiled.deep_copy(), self.mask.ctypes.data, self.mask.nbytes)
 
+    def batch(self, tokens: Sequence[int]) -> list[int]:
+        return list(tokens)
+
 
 class LLGuidanceMatcher:
     def __init__(self, matcher: LLMatcher, address: int, size: int) -> None:
@@ -45,9 +48,9 @@ class LLGuidanceMatcher:
     def is_complete(self) -> bool:
         return bool(self.inner.is_accepting())
 
-    def check(self, tokens: Sequence[int]) -> list[bool]:
+    def check(self, batch: list[int]) -> list[bool]:
         validate = self.inner.validate_tokens
-        return [validate([token]) == 1 for token in tokens]
+        return [validate([token]) == 1 for token in batch]
 
     def fork(self) -> LLGuidanceMatcher:
         return LLGuidanceMatcher(self.inner.deep_copy(), self.address, self.size)

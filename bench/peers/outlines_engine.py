@@ -34,6 +34,9 @@ class OutlinesCore:
     def matcher(self, compiled: Index) -> OutlinesMatcher:
         return OutlinesMatcher(Guide(compiled), self.eos, self.mask.ctypes.data, self.mask.size)
 
+    def batch(self, tokens: Sequence[int]) -> list[int]:
+        return list(tokens)
+
 
 class OutlinesMatcher:
     def __init__(self, guide: Guide, eos: int, address: int, words: int) -> None:
@@ -54,9 +57,9 @@ class OutlinesMatcher:
     def is_complete(self) -> bool:
         return bool(self.inner.is_finished())
 
-    def check(self, tokens: Sequence[int]) -> list[bool]:
+    def check(self, batch: list[int]) -> list[bool]:
         accepts = self.inner.accepts_tokens
-        return [self.is_complete() if token == self.eos else accepts([token]) for token in tokens]
+        return [self.is_complete() if token == self.eos else accepts([token]) for token in batch]
 
     def fork(self) -> None:
         return None

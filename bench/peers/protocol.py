@@ -27,8 +27,8 @@ class Matcher(Protocol):
     def is_complete(self) -> bool:
         """Whether the text may end here."""
 
-    def check(self, tokens: Sequence[int]) -> Sequence[bool]:
-        """For each token by itself: may it come next?  The matcher stays where it is."""
+    def check(self, batch: Any) -> Sequence[bool]:
+        """For each token of a batch by itself: may it come next?  The matcher stays where it is."""
 
     def fork(self) -> Matcher | None:
         """A matcher that goes on from here by itself; None where the engine knows no such thing."""
@@ -48,6 +48,9 @@ class Engine(Protocol):
 
     def matcher(self, compiled: Any) -> Matcher:
         """A matcher before the first token."""
+
+    def batch(self, tokens: Sequence[int]) -> Any:
+        """Tokens in the form in which this engine's `check` takes them."""
 
 
 def mask_words(tokens: Tokens) -> NDArray[np.uint32]:

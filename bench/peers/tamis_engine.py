@@ -32,6 +32,9 @@ class Tamis:
     def matcher(self, compiled: TokenAutomaton) -> TamisMatcher:
         return TamisMatcher(compiled, self.mask, np.array([compiled.start]))
 
+    def batch(self, tokens: Sequence[int]) -> NDArray[np.int32]:
+        return np.array([tokens], dtype=np.int32)
+
 
 class TamisMatcher:
     def __init__(self, automaton: TokenAutomaton, mask: NDArray[np.uint32], states: NDArray[np.int64]) -> None:
@@ -47,8 +50,8 @@ class TamisMatcher:
     def is_complete(self) -> bool:
         return self.automaton.is_complete(self.states[0])
 
-    def check(self, tokens: Sequence[int]) -> NDArray[np.bool_]:
-        allowed: NDArray[np.bool_] = self.automaton.check(self.states, np.array([tokens], dtype=np.int32))[0]
+    def check(self, batch: NDArray[np.int32]) -> NDArray[np.bool_]:
+        allowed: NDArray[np.bool_] = self.automaton.check(self.states, batch)[0]
         return allowed
 
     def fork(self) -> TamisMatcher:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 _MEMORY_BYTES = 8 << 30
+_LOOK_S = 0.25  # how often the time is looked at
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Worker:
     def __init__(self, make_job: Callable[..., Callable[..., Any]], *arguments: Any) -> None:
         self._target = (make_job, arguments)
         self._process: BaseProcess | None = None
+        self.cpu_seconds = 0.0  # what answering took, all questions together
         self._errors = tempfile.NamedTemporaryFile(prefix="tamis-worker-")  # noqa: SIM115 (closed in __exit__)
 
     def __enter__(self) -> Worker:
@@ -45,21 +48,29 @@ class Worker:
         self._errors.close()
 
     def ask(self, *request: Any, limit_s: float) -> Any:
-        """The job's answer, or a `Failure` where it crashed or took longer than `limit_s` (starting not counted).
+        """The job's answer, or a `Failure` where it crashed or took more than `limit_s` of CPU time.
 
-        An exception of the job is raised here as RuntimeError, with the traceback of the other process.
+        Starting the process does not count.  Ten times that on the clock are too long, too.  An exception of the job is
+        raised here as RuntimeError, with the traceback of the other process.
         """
-        pipe = self._started()
+        process = self._started()
+        before, end = _cpu_seconds(process), monotonic() + 10 * limit_s
+        used = 0.0
         try:
-            pipe.send(request)
-            if not pipe.poll(limit_s):
-                self._stop()
-                return Failure("time-out", f"more than {limit_s:g} s")
-            return self._received(pipe)
+            self._pipe.send(request)
+            while not self._pipe.poll(_LOOK_S):
+                used = _cpu_seconds(process) - before
+                if used > limit_s or monotonic() > end:
+                    self._stop()
+                    return Failure("time-out", f"more than {limit_s:g} s")
+            used = max(_cpu_seconds(process) - before, used)
+            return self._received(self._pipe)
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return Failure("crash", self._last_words())
+        finally:
+            self.cpu_seconds += used
 
-    def _started(self) -> Connection:
+    def _started(self) -> BaseProcess:
         if self._process is None:
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
@@ -67,7 +78,7 @@ class Worker:
             self._process.start()
             theirs.close()
             self._received(self._pipe)
-        return self._pipe
+        return self._process
 
     @staticmethod
     def _received(pipe: Connection) -> Any:
@@ -91,6 +102,15 @@ class Worker:
         self._stop()
         lines = Path(self._errors.name).read_text(errors="replace").strip().splitlines()
         return f"exit status {status}: {lines[-1][:200] if lines else 'nothing said'}"
+
+
+def _cpu_seconds(process: BaseProcess) -> float:
+    """What a process and its threads have used; 0 once it is gone."""
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _serve(

@@ -33,6 +33,9 @@ class XGrammar:
     def matcher(self, compiled: xgrammar.CompiledGrammar) -> XGrammarMatcher:
         return XGrammarMatcher(xgrammar.GrammarMatcher(compiled), self.mask.view(np.int32)[None, :])
 
+    def batch(self, tokens: Sequence[int]) -> list[int]:
+        return list(tokens)
+
 
 class XGrammarMatcher:
     def __init__(self, matcher: xgrammar.GrammarMatcher, mask: NDArray[np.int32]) -> None:
@@ -47,10 +50,10 @@ class XGrammarMatcher:
     def is_complete(self) -> bool:
         return self.inner.is_completed()
 
-    def check(self, tokens: Sequence[int]) -> list[bool]:
+    def check(self, batch: list[int]) -> list[bool]:
         accept, rollback = self.inner.accept_token, self.inner.rollback
         allowed = []
-        for token in tokens:
+        for token in batch:
             allowed.append(accept(token))
             if allowed[-1]:
                 rollback(1)
