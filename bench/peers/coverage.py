@@ -34,6 +34,7 @@ from .worker import Failure, Worker
 
 FORMS = ("spaced", "compact")
 _COMPARED_STATES = 2  # per text
+_DECLARED, _ANY_ORDER = "tamis", "tamis, any order"
 
 
 def make_job(name: str) -> Callable[..., Any]:
@@ -91,6 +92,7 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self.refused: list[tuple[str, str]] = []
         self.wrong: dict[bool, list[tuple[Case, int]]] = {True: [], False: []}  # by whether the instance is valid
+        self.accepted: set[tuple[str, int]] = set()  # valid instances
         self.disagreeing: list[str] = []
         for case in cases:
             if case.name not in answers:
@@ -111,6 +113,8 @@ class Tally:
         self.counts["one form only"] += accepted and not all(verdict.accepted for verdict in verdicts)
         self.counts["errors"] += any(verdict.error for verdict in verdicts)
         self.counts["compared"] += sum(verdict.compared for verdict in verdicts)
+        if accepted and instance.valid:
+            self.accepted.add((case.name, number))
         if accepted is not instance.valid:
             self.wrong[instance.valid].append((case, number))
         if any(verdict.disagreements for verdict in verdicts):
@@ -138,7 +142,7 @@ def main(
     schemas: Annotated[int, typer.Option(help="How many schemas, drawn at random; 0 for all.")] = 0,
     seed: Annotated[int, typer.Option(help="Draws the schemas, and their order.")] = 0,
     limit: Annotated[float, typer.Option(help="CPU seconds an engine may take for a schema, or its instances.")] = 10,
-    budget: Annotated[float, typer.Option(help="CPU seconds one engine may take in all; the rest is not tried.")] = 240,
+    budget: Annotated[float, typer.Option(help="CPU seconds one engine may take in all; the rest is not tried.")] = 120,
     data: Annotated[Path, typer.Option(help="MaskBench as JSON lines: {name, schema, tests}.")] = DATA,
     save: Annotated[bool, typer.Option(help="Write docs/results/coverage.md.")] = True,
 ) -> None:
@@ -176,16 +180,18 @@ def targets(tallies: dict[str, Tally]) -> list[tuple[str, str, str, bool]]:
     """(what, reached, target, whether it is met) of tamis."""
     rows = []
     for name, tally in tallies.items():
-        if not name.startswith("tamis"):
+        if name not in (_DECLARED, _ANY_ORDER):
             continue
         counts, tried = tally.counts, tally.outcomes.total()
-        rejected = counts["valid"] - counts["valid accepted"]
-        shares = [
-            ("schemas that compile", tally.outcomes["compiled"] / max(tried, 1), ">= 98 %", 0.98),
-            ("valid instances rejected", rejected / max(counts["valid"], 1), "<= 0.3 %", 0.003),
-        ]
-        for what, share, target, bound in shares:
-            rows.append((f"{name}: {what}", f"{share:.2%}", target, share >= bound if bound > 0.5 else share <= bound))
+        taken = tally.outcomes["compiled"] / max(tried, 1)
+        rows.append((f"{name}: schemas that compile", f"{taken:.2%}", ">= 98 %", taken >= 0.98))
+        rejected = len(tally.wrong[True]) / max(counts["valid"], 1)
+        what = "valid instances rejected"
+        if name == _DECLARED:
+            reordered = len(_in_another_order(tallies))
+            rejected -= reordered / max(counts["valid"], 1)
+            what += f", without {reordered} in another order than declared"
+        rows.append((f"{name}: {what}", f"{rejected:.2%}", "<= 0.3 %", rejected <= 0.003))
         numbers = [
             ("invalid instances accepted", counts["invalid accepted"]),
             ("crashes and time-outs", tally.outcomes["crash"] + tally.outcomes["time-out"]),
@@ -194,6 +200,12 @@ def targets(tallies: dict[str, Tally]) -> list[tuple[str, str, str, bool]]:
         ]
         rows += [(f"{name}: {what}", str(number), "0", number == 0) for what, number in numbers]
     return rows
+
+
+def _in_another_order(tallies: dict[str, Tally]) -> set[tuple[str, int]]:
+    """Valid instances that tamis rejects for the order of their properties alone."""
+    rejected = {(case.name, number) for case, number in tallies[_DECLARED].wrong[True]}
+    return rejected & tallies[_ANY_ORDER].accepted if _ANY_ORDER in tallies else set()
 
 
 def _report(command: str, schemas: int, instances: int, tallies: dict[str, Tally]) -> Report:
@@ -221,7 +233,7 @@ def _report(command: str, schemas: int, instances: int, tallies: dict[str, Tally
             report.section(f"{name}: why schemas were not taken", ["count", "reason"])
             for reason, count in tally.reasons.most_common(12):
                 report.add(count, reason)
-    for name in (name for name in tallies if name.startswith("tamis")):
+    for name in (name for name in tallies if name in (_DECLARED, _ANY_ORDER)):
         _offenders(report, name, tallies)
     return report
 
@@ -232,13 +244,13 @@ def _offenders(report: Report, name: str, tallies: dict[str, Tally]) -> None:
     report.section(f"{name}: every schema not taken", ["schema", "reason"])
     for schema, reason in tally.refused:
         report.add(f"`{schema}`", _line(reason))
-    others = {key: {(c.name, n) for c, n in t.wrong[True]} for key, t in tallies.items() if key != name}
+    reordered = _in_another_order(tallies) if name == _DECLARED else set()
     report.section(f"{name}: every instance judged wrongly", ["schema", "instance", "MaskBench says", "where it ended"])
-    order = "any" if "any" in name else "declared"
+    order = "any" if name == _ANY_ORDER else "declared"
     for is_valid, wrong in tally.wrong.items():
         for case, number in wrong:
             where = _death(case, number, order) if is_valid else "accepted to the end"
-            if is_valid and order == "declared" and (case.name, number) not in others.get("tamis, any order", ()):
+            if (case.name, number) in reordered:
                 where = f"another order than declared; {where}"
             report.add(f"`{case.name}`", number, "valid" if is_valid else "invalid", where)
     if tally.disagreeing:
