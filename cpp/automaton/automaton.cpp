@@ -186,15 +186,41 @@ StateId Automaton::make_step_locked(StateId state, std::size_t byte_class) const
     ~Nesting() { --depth; }
   } nesting{nesting_};
   if (++nesting_ > kNesting) throw LimitError("intersections and complements are nested too deeply in this text");
-  Settlement settlement(*this);
   const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
+  Settlement settlement(*this);
+  // Every byte that leads to the same subsets leads to the same state.
+  std::vector<bool> same(classes_.count(), true);
   for (std::size_t i = 1; i < words.size(); i += 2) {
     const SubsetId next = subsets_->step(words[i], byte_class);
     if (next != Subsets::kEmpty) settlement.add(next, words[i + 1]);
+    const bool stepwise = subsets_->info(words[i]).stepwise;
+    for (std::size_t c = 0; c < same.size(); ++c) {
+      same[c] = same[c] && (c == byte_class || (!stepwise && subsets_->step(words[i], c) == next));
+    }
   }
   const StateId next = settlement.state();
-  cell(state, byte_class).store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
+  for (std::size_t c = 0; c < same.size(); ++c) {
+    if (same[c]) cell(state, c).store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
+  }
   return next;
+}
+
+std::optional<Automaton::Loop> Automaton::loop(StateId state) const {
+  const std::lock_guard lock(mutex_);
+  const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
+  std::optional<Subsets::Loop> found;
+  std::size_t at = 0;
+  for (std::size_t i = 1; i < words.size() && !found; i += 2) {
+    found = subsets_->loop(words[i]);
+    at = i;
+  }
+  if (!found) return std::nullopt;
+  const std::bitset<256> own = nfa_->machines[found->machine]->first_bytes();
+  for (std::size_t i = 1; i < words.size(); i += 2) {
+    // Others may stand beside the loop if they are over with its first character.
+    if (i != at && (subsets_->first_bytes(words[i]) & own).any()) return std::nullopt;
+  }
+  return Loop{nfa_->machines[found->machine], found->most};
 }
 
 void Automaton::merge(Configurations& configurations, int depth) const {

@@ -64,6 +64,13 @@ class Automaton : private NestedStates {
     return state >= 0 && state < static_cast<std::int64_t>(count_.load(std::memory_order_acquire));
   }
 
+  // A state that reads any characters of one set, up to `most` of them, whatever else it reads: see Subsets::Loop.
+  struct Loop {
+    std::shared_ptr<const ByteMachine> characters;
+    std::uint32_t most;
+  };
+  std::optional<Loop> loop(StateId state) const;
+
   Statistics statistics() const;
 
  private:

@@ -3,8 +3,10 @@
 // The encodings of a codec form a prefix code, so a machine never has to choose between stopping and going on.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "../grammar/ir.hpp"
@@ -36,6 +38,16 @@ class ByteMachine {
   }
 
   const std::vector<Edge>& edges() const { return edges_; }
+  std::span<const Edge> edges(State state) const {
+    return {edges_.data() + first_[state], edges_.data() + first_[state + 1U]};
+  }
+  std::bitset<256> first_bytes(State state = kStart) const {
+    std::bitset<256> bytes;
+    for (const Edge& edge : edges(state)) {
+      for (unsigned byte = edge.low; byte <= edge.high; ++byte) bytes.set(byte);
+    }
+    return bytes;
+  }
   std::size_t size() const { return first_.size() - 1; }
 
  private:

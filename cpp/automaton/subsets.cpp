@@ -8,7 +8,8 @@ namespace {
 
 constexpr SubsetId kUnknownStep = 0xFFFFFFFFU;
 constexpr std::size_t kPositions = 20000;     // positions with counters in one subset
-constexpr std::size_t kMemberSearch = 50000;  // tuples looked at before "has a member" is assumed
+constexpr std::size_t kMemberSearch = 50000;  // tuples looked at before "has a member" is assumed,
+constexpr std::size_t kSearchWork = 2000000;  // or positions
 
 }  // namespace
 
@@ -26,6 +27,26 @@ ByteClasses::ByteClasses(const Nfa& nfa) {
     if (starts[byte]) representative.push_back(static_cast<std::uint8_t>(byte));
     of[byte] = static_cast<std::uint8_t>(representative.size() - 1);
   }
+}
+
+void ByteGroups::refine(const std::vector<std::uint64_t>& target) {
+  std::vector<std::uint32_t> representatives;
+  // Per old group, the new groups made of it: there are few, and neighbours mostly share one.
+  std::vector<std::vector<std::pair<std::uint64_t, std::uint32_t>>> parts(representatives_.size());
+  for (std::uint32_t c = 0; c < of_.size(); ++c) {
+    auto& split = parts[of_[c]];
+    const auto known =
+        std::find_if(split.rbegin(), split.rend(), [&](const auto& part) { return part.first == target[c]; });
+    if (known != split.rend()) {
+      of_[c] = known->second;
+      continue;
+    }
+    const auto group = static_cast<std::uint32_t>(representatives.size());
+    representatives.push_back(c);
+    split.emplace_back(target[c], group);
+    of_[c] = group;
+  }
+  representatives_ = std::move(representatives);
 }
 
 // Gathers the positions that some reach without input.  Collections may nest: starting a combination can take one.
@@ -53,6 +74,7 @@ class Subsets::Collector {
       todo_.pop_back();
       expand(next);
     }
+    s_.work_ += core_.size();
     std::sort(core_.begin(), core_.end());
     core_.erase(std::unique(core_.begin(), core_.end()), core_.end());
     return s_.interned(core_);
@@ -132,9 +154,11 @@ Subsets::Position Subsets::position(Nfa::StateId state, std::uint32_t machine_st
   return (static_cast<Position>(frame) << 40) | (static_cast<Position>(machine_state) << 28) | state;
 }
 
-SubsetId Subsets::start_of(Nfa::StateId state) {
+SubsetId Subsets::start_of(Nfa::StateId state) { return closure(position(state, 0, 0)); }
+
+SubsetId Subsets::closure(Position p) {
   Collector collector(*this);
-  collector.add(position(state, 0, 0));
+  collector.add(p);
   return collector.collected();
 }
 
@@ -142,38 +166,59 @@ SubsetId Subsets::step(SubsetId subset, std::size_t byte_class) {
   if (steps_[subset].empty()) {
     steps_[subset].assign(classes_.count(), kUnknownStep);
     ++step_rows_;
+    if (!infos_[subset].stepwise) make_row(subset);
   }
   if (steps_[subset][byte_class] != kUnknownStep) return steps_[subset][byte_class];
-  const std::uint8_t byte = classes_.representative[byte_class];
-  std::vector<Position> reached;
-  struct Combined {
-    Nfa::StateId state;
-    FrameId parent;
-    TupleId tuple;
-  };
-  std::vector<Combined> combined;
-  for (const Position p : subsets_.copy(subset)) {
-    const Nfa::State state = nfa_.states[state_of(p)];
-    if (state.kind == Nfa::Kind::kChars) {
-      const ByteMachine::State next =
-          nfa_.machines[state.a]->step(static_cast<ByteMachine::State>(machine_state_of(p)), byte);
-      if (next == ByteMachine::kAccept) {
-        reached.push_back(position(state.b, 0, frame_of(p)));
-      } else if (next != ByteMachine::kDead) {
-        reached.push_back(position(state_of(p), next, frame_of(p)));
-      }
-    } else if (state.kind == Nfa::Kind::kBoolean) {
-      const FrameId parent = frames_.begin(frame_of(p))[0];
-      const TupleId next = tuple_step(frames_.begin(frame_of(p))[1], byte_class);
-      if (next != kNoTuple) combined.push_back({state_of(p), parent, next});
-    }
-  }
-  Collector collector(*this);
-  for (const Combined& c : combined) collector.add_tuple(c.state, c.parent, c.tuple);
-  for (const Position p : reached) collector.add(p);
-  const SubsetId next = collector.collected();
+  const SubsetId next = make_step(subsets_.copy(subset), byte_class);
   steps_[subset][byte_class] = next;
   return next;
+}
+
+// Where a character leads, kNowhere if it cannot.
+Subsets::Position Subsets::step_position(Position p, std::size_t byte_class) const {
+  const Nfa::State& state = nfa_.states[state_of(p)];
+  const ByteMachine::State next = nfa_.machines[state.a]->step(static_cast<ByteMachine::State>(machine_state_of(p)),
+                                                               classes_.representative[byte_class]);
+  if (next == ByteMachine::kAccept) return position(state.b, 0, frame_of(p));
+  return next == ByteMachine::kDead ? kNowhere : position(state_of(p), next, frame_of(p));
+}
+
+SubsetId Subsets::make_step(const std::vector<Position>& positions, std::size_t byte_class) {
+  Collector collector(*this);
+  for (const Position p : positions) {
+    const Nfa::Kind kind = nfa_.states[state_of(p)].kind;
+    if (kind == Nfa::Kind::kChars) {
+      if (const Position next = step_position(p, byte_class); next != kNowhere) collector.add(next);
+    } else if (kind == Nfa::Kind::kBoolean) {
+      const FrameId parent = frames_.begin(frame_of(p))[0];
+      const TupleId next = tuple_step(frames_.begin(frame_of(p))[1], byte_class);
+      if (next != kNoTuple) collector.add_tuple(state_of(p), parent, next);
+    }
+  }
+  return collector.collected();
+}
+
+// All steps of a subset at once: most bytes go the same way, and each way is collected once.
+void Subsets::make_row(SubsetId subset) {
+  const std::vector<Position> positions = subsets_.copy(subset);
+  ByteGroups groups(classes_.count());
+  std::vector<std::uint64_t> target(classes_.count());
+  for (const Position p : positions) {
+    const Nfa::State state = nfa_.states[state_of(p)];
+    if (state.kind == Nfa::Kind::kChars) {
+      std::fill(target.begin(), target.end(), ByteMachine::kDead);
+      for (const auto& edge : nfa_.machines[state.a]->edges(static_cast<ByteMachine::State>(machine_state_of(p)))) {
+        std::fill(target.begin() + classes_.of[edge.low], target.begin() + classes_.of[edge.high] + 1, edge.target);
+      }
+      groups.refine(target);
+    } else if (state.kind == Nfa::Kind::kBoolean) {
+      for (std::size_t c = 0; c < target.size(); ++c) target[c] = tuple_step(frames_.begin(frame_of(p))[1], c);
+      groups.refine(target);
+    }
+  }
+  std::vector<SubsetId> made;
+  for (const std::uint32_t byte_class : groups.representatives()) made.push_back(make_step(positions, byte_class));
+  for (std::size_t c = 0; c < target.size(); ++c) steps_[subset][c] = made[groups.of(c)];
 }
 
 SubsetId Subsets::unite(SubsetId a, SubsetId b) {
@@ -194,9 +239,7 @@ const std::vector<Subsets::Call>& Subsets::calls(SubsetId subset) {
   for (const Position p : subsets_.copy(subset)) {
     const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind != Nfa::Kind::kCall) continue;
-    Collector collector(*this);
-    collector.add(position(state.b, 0, frame_of(p)));
-    const SubsetId returns_to = collector.collected();
+    const SubsetId returns_to = closure(position(state.b, 0, frame_of(p)));
     const auto same = std::find_if(calls.begin(), calls.end(), [&](const Call& c) { return c.rule == state.a; });
     if (same == calls.end()) {
       calls.push_back({state.a, returns_to});
@@ -230,6 +273,12 @@ SubsetId Subsets::interned(const std::vector<Position>& positions) {
     const Nfa::Kind kind = nfa_.states[state_of(p)].kind;
     info.final = info.final || kind == Nfa::Kind::kFinal;
     info.consumes = info.consumes || kind == Nfa::Kind::kChars || kind == Nfa::Kind::kBoolean;
+    if (kind == Nfa::Kind::kBoolean) {
+      const auto& operands = nfa_.booleans[tuples_.begin(frames_.begin(frame_of(p))[1])[0]];
+      info.stepwise = info.stepwise || std::any_of(operands.begin(), operands.end(), [](const Nfa::Operand& operand) {
+                        return operand.kind != Nfa::OperandKind::kRegular;
+                      });
+    }
   }
   info.only_final = info.final && positions.size() == 1;
   infos_.push_back(std::move(info));
@@ -325,6 +374,20 @@ Subsets::TupleId Subsets::regular_part(TupleId tuple) {
   return interned_tuple(words);
 }
 
+// A byte class for every way in which the regular operands of a tuple may go on.
+std::vector<std::uint32_t> Subsets::ways_on(TupleId tuple) {
+  const std::vector<std::uint32_t> words = tuples_.copy(tuple);
+  const Nfa::Boolean& operands = nfa_.booleans[words[0]];
+  ByteGroups groups(classes_.count());
+  std::vector<std::uint64_t> target(classes_.count());
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (words[i + 1] == kFree || words[i + 1] == kEmpty) continue;
+    for (std::size_t c = 0; c < target.size(); ++c) target[c] = step(words[i + 1], c);
+    groups.refine(target);
+  }
+  return groups.representatives();
+}
+
 bool Subsets::can_continue(TupleId tuple) {
   if (continues_[tuple] != Answer::kUnknown) return continues_[tuple] == Answer::kYes;
   const std::vector<std::uint32_t> words = tuples_.copy(tuple);
@@ -344,16 +407,18 @@ bool Subsets::can_continue(TupleId tuple) {
     return answer;
   }
   // Depth first, remembering where each tuple was met first: what leads to a member is a yes.
+  const std::size_t work_before = work_;
   std::vector<std::pair<TupleId, std::size_t>> met = {{tuple, 0}};
   std::vector<std::size_t> stack = {0};
   std::unordered_map<TupleId, bool> seen = {{tuple, true}};
   while (!stack.empty()) {
     const std::size_t here = stack.back();
     stack.pop_back();
-    for (std::size_t byte_class = 0; byte_class < classes_.count(); ++byte_class) {
+    for (const std::size_t byte_class : ways_on(met[here].first)) {
       const TupleId next = tuple_step(met[here].first, byte_class);
       if (next == kNoTuple) continue;
-      if (accepts(next) || continues_[next] == Answer::kYes || met.size() > kMemberSearch) {
+      if (accepts(next) || continues_[next] == Answer::kYes || met.size() > kMemberSearch ||
+          work_ - work_before > kSearchWork) {
         for (std::size_t i = here;; i = met[i].second) {
           continues_[met[i].first] = Answer::kYes;
           if (i == 0) return true;

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -31,6 +33,23 @@ struct ByteClasses {
 };
 
 using SubsetId = std::uint32_t;
+
+// Sorts byte classes into groups that go the same way, one criterion after the other.
+class ByteGroups {
+ public:
+  explicit ByteGroups(std::size_t classes) : of_(classes) {}
+
+  // Splits the groups by target[class].
+  void refine(const std::vector<std::uint64_t>& target);
+
+  // The first class of every group, then the group of every class.
+  const std::vector<std::uint32_t>& representatives() const { return representatives_; }
+  std::uint32_t of(std::size_t byte_class) const { return of_[byte_class]; }
+
+ private:
+  std::vector<std::uint32_t> of_;
+  std::vector<std::uint32_t> representatives_ = {0};
+};
 
 // The automaton, as the operands of combinations see it that call rules.  Numbers are its states; kGone: no longer
 // possible.
@@ -57,6 +76,7 @@ class Subsets {
     bool final = false;     // a rule ends here
     bool consumes = false;  // some byte may follow before any rule ends or is called
     bool only_final = false;
+    bool stepwise = false;  // a step may be costly (it takes operands that are no regular expressions along)
     bool calls_known = false;
     std::vector<Call> calls;
   };
@@ -68,6 +88,18 @@ class Subsets {
   SubsetId unite(SubsetId a, SubsetId b);
   const Info& info(SubsetId subset) const { return infos_[subset]; }
   const std::vector<Call>& calls(SubsetId subset);
+
+  // Reads characters of one machine, up to `most` of them, and what follows does not depend on which; no byte that
+  // begins such a character leads anywhere else.
+  struct Loop {
+    std::uint32_t machine;
+    std::uint32_t most;
+  };
+  static constexpr std::uint32_t kEndless = 0xFFFFFFFFU;
+  std::optional<Loop> loop(SubsetId subset);
+
+  // The bytes that may come next; any, where there are combinations.
+  std::bitset<256> first_bytes(SubsetId subset) const { return first_bytes(subset, kNowhere); }
 
   // Whether combination b (an index into nfa.booleans) has a member; true where that takes too long to find out.
   bool has_member(std::uint32_t combination);
@@ -83,12 +115,24 @@ class Subsets {
   static constexpr TupleId kNoTuple = 0xFFFFFFFFU;
   static constexpr std::uint32_t kFree = 0xFFFFFFFEU;  // an operand that is left out of account
 
+  static constexpr Position kNowhere = ~Position{0};
+
   static Position position(Nfa::StateId state, std::uint32_t machine_state, FrameId frame);
   static Nfa::StateId state_of(Position p) { return static_cast<Nfa::StateId>(p & 0xFFFFFFFU); }
   static std::uint32_t machine_state_of(Position p) { return static_cast<std::uint32_t>((p >> 28) & 0xFFFU); }
   static FrameId frame_of(Position p) { return static_cast<FrameId>(p >> 40); }
 
   class Collector;
+
+  std::optional<Loop> loop_of_character(SubsetId subset, Position p);
+  std::optional<Loop> loop_of_combination(SubsetId subset, Position p);
+  std::optional<Loop> loop_of_tuple(TupleId tuple);
+  bool leaves_alone(SubsetId subset, Position p, std::uint32_t machine) const;
+  std::bitset<256> first_bytes(SubsetId subset, Position without) const;
+  SubsetId closure(Position p);
+  SubsetId make_step(const std::vector<Position>& positions, std::size_t byte_class);
+  void make_row(SubsetId subset);
+  Position step_position(Position p, std::size_t byte_class) const;
 
   SubsetId interned(const std::vector<Position>& positions);
 
@@ -99,6 +143,7 @@ class Subsets {
   bool accepts(TupleId tuple) const;
   bool can_continue(TupleId tuple);
   TupleId regular_part(TupleId tuple);
+  std::vector<std::uint32_t> ways_on(TupleId tuple);
 
   Nfa& nfa_;
   const ByteClasses& classes_;
@@ -118,6 +163,7 @@ class Subsets {
 
   std::vector<std::uint32_t> seen_plain_;  // per NFA state: the last collection that met it without a frame
   std::uint32_t collections_ = 0;
+  std::size_t work_ = 0;  // positions collected so far
 };
 
 }  // namespace tamis

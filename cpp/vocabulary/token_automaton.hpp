@@ -37,7 +37,7 @@ class TokenAutomaton {
   static constexpr std::size_t kCachedMaskBytes = std::size_t{2} << 20;
 
   void require_state(std::int64_t state) const;
-  std::shared_ptr<const Mask> compute_mask(std::int64_t state) const;
+  class MaskWalk;
 
   std::shared_ptr<const Automaton> automaton_;
   std::shared_ptr<const Vocabulary> vocabulary_;

@@ -3,7 +3,14 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "runs.hpp"
+
 namespace tamis {
+namespace {
+
+constexpr std::size_t kKeptRuns = 64;
+
+}  // namespace
 
 Vocabulary::Vocabulary(std::vector<std::optional<std::string>> tokens, std::vector<TokenId> stop_ids)
     : tokens_(std::move(tokens)), stop_ids_(std::move(stop_ids)), is_stop_(tokens_.size()) {
@@ -44,11 +51,28 @@ Vocabulary::Vocabulary(std::vector<std::optional<std::string>> tokens, std::vect
   }
   close(0);
   trie_.push_back({0, 0, static_cast<std::uint32_t>(trie_.size() + 1), static_cast<std::uint32_t>(token_list_.size())});
+  for (std::uint32_t i = 0; i + 1 < trie_.size(); i = trie_[i].skip) roots_.push_back(i);
+}
+
+std::shared_ptr<const TokenRuns> Vocabulary::runs(const std::shared_ptr<const ByteMachine>& machine) const {
+  const std::lock_guard lock(mutex_);
+  for (auto it = runs_.begin(); it != runs_.end(); ++it) {
+    if (it->first != machine) continue;
+    runs_.splice(runs_.begin(), runs_, it);
+    return runs_.front().second;
+  }
+  runs_.emplace_front(machine, std::make_shared<const TokenRuns>(*this, *machine));
+  if (runs_.size() > kKeptRuns) runs_.pop_back();
+  return runs_.front().second;
 }
 
 std::size_t Vocabulary::memory_bytes() const {
   std::size_t total = tokens_.capacity() * sizeof(tokens_[0]) + trie_.capacity() * sizeof(TrieNode) +
                       token_list_.capacity() * sizeof(TokenId);
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [machine, runs] : runs_) total += runs->memory_bytes();
+  }
   for (const auto& token : tokens_) {
     if (token && token->capacity() > sizeof(std::string) / 2) total += token->capacity();
   }

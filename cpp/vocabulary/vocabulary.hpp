@@ -2,11 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tamis {
+
+class ByteMachine;
+struct TokenRuns;
 
 using TokenId = std::int32_t;
 
@@ -31,14 +38,25 @@ class Vocabulary {
   };
   const std::vector<TrieNode>& trie() const { return trie_; }  // closed by a sentinel node
   const std::vector<TokenId>& token_list() const { return token_list_; }
+  // The first nodes of the trie: one for each byte that begins a token.
+  const std::vector<std::uint32_t>& roots() const { return roots_; }
+
+  // The runs of a set of characters; those asked for last are kept.
+  std::shared_ptr<const TokenRuns> runs(const std::shared_ptr<const ByteMachine>& machine) const;
+
   std::size_t memory_bytes() const;
 
  private:
+  using KeptRuns = std::pair<std::shared_ptr<const ByteMachine>, std::shared_ptr<const TokenRuns>>;
+
   std::vector<std::optional<std::string>> tokens_;
   std::vector<TokenId> stop_ids_;
   std::vector<bool> is_stop_;
   std::vector<TrieNode> trie_;
   std::vector<TokenId> token_list_;
+  std::vector<std::uint32_t> roots_;
+  mutable std::mutex mutex_;
+  mutable std::list<KeptRuns> runs_;  // the one used last comes first
 };
 
 }  // namespace tamis
