@@ -189,4 +189,4 @@ def _texts(answers: Answers, cases: set[str]) -> list[tuple[str, Any]]:
 
 def _ratios(ours: Figures, theirs: Figures) -> list[Any]:
     statistics = ("mean", "p50", "p90", "p99", "max")
-    return [f"**{getattr(ours, name) / getattr(theirs, name):.2f}**" for name in statistics]
+    return [f"**{getattr(ours, name) / getattr(theirs, name):.3g}**" for name in statistics]
