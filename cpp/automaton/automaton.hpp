@@ -68,6 +68,7 @@ class Automaton : private NestedStates {
   struct Loop {
     std::shared_ptr<const ByteMachine> characters;
     std::uint32_t most;
+    bool steady;
   };
   std::optional<Loop> loop(StateId state) const;
 

@@ -6,11 +6,19 @@
 namespace tamis {
 namespace {
 
-constexpr std::size_t kPositions = 12;  // larger subsets are not looked at
+constexpr std::size_t kPositions = 2000;  // larger subsets are not looked at
+constexpr std::size_t kBytes = 8;         // a set that begins with fewer is worth a loop only if it is counted
 
 }  // namespace
 
 std::optional<Subsets::Loop> Subsets::loop(SubsetId subset) {
+  if (const auto known = loops_.find(subset); known != loops_.end()) return known->second;
+  const auto found = find_loop(subset);
+  loops_.emplace(subset, found);
+  return found;
+}
+
+std::optional<Subsets::Loop> Subsets::find_loop(SubsetId subset) {
   const std::vector<Position> positions = subsets_.copy(subset);
   if (positions.size() > kPositions) return std::nullopt;
   for (const Position p : positions) {
@@ -18,40 +26,67 @@ std::optional<Subsets::Loop> Subsets::loop(SubsetId subset) {
     if (kind == Nfa::Kind::kBoolean) return loop_of_combination(subset, p);
     if (kind == Nfa::Kind::kChars && machine_state_of(p) != ByteMachine::kStart) return std::nullopt;
   }
+  std::vector<std::uint32_t> tried;
   for (const Position p : positions) {
-    if (nfa_.states[state_of(p)].kind != Nfa::Kind::kChars) continue;
-    if (const auto found = loop_of_character(subset, p)) return found;
+    const Nfa::State& state = nfa_.states[state_of(p)];
+    if (state.kind != Nfa::Kind::kChars || std::find(tried.begin(), tried.end(), state.a) != tried.end()) continue;
+    tried.push_back(state.a);
+    if (const auto found = loop_of_characters(subset, state.a)) return found;
   }
   return std::nullopt;
 }
 
-// Whether no position of the subset but p reads a byte that may begin a character of the machine.
-bool Subsets::leaves_alone(SubsetId subset, Position p, std::uint32_t machine) const {
-  return (first_bytes(subset, p) & nfa_.machines[machine]->first_bytes()).none();
+// Whether no position of the subset but those that `own` holds reads a byte that may begin a character of the machine.
+bool Subsets::leaves_alone(SubsetId subset, const std::vector<Position>& own, std::uint32_t machine) const {
+  return (first_bytes(subset, own) & nfa_.machines[machine]->first_bytes()).none();
 }
 
-std::optional<Subsets::Loop> Subsets::loop_of_character(SubsetId subset, Position p) {
-  const Nfa::State state = nfa_.states[state_of(p)];
-  if (!leaves_alone(subset, p, state.a)) return std::nullopt;
-  if (closure(position(state.b, 0, frame_of(p))) == subset) return Loop{state.a, kEndless};
-  const Nfa::State after = nfa_.states[state.b];
-  if (after.kind != Nfa::Kind::kNext || nfa_.counters[after.a].body != state_of(p)) return std::nullopt;
-  const Nfa::Counter& counter = nfa_.counters[after.a];
-  const FrameId parent = frames_.begin(frame_of(p))[0];
-  const std::uint32_t count = frames_.begin(frame_of(p))[1];
-  // What follows the repetition joins in once the minimum is reached.
-  if (closure(position(counter.head, 0, frame_of(p))) != subset) return std::nullopt;
-  if (!leaves_alone(closure(position(counter.exit, 0, parent)), p, state.a)) return std::nullopt;
-  return Loop{state.a, counter.max < 0 ? kEndless : static_cast<std::uint32_t>(counter.max) - count};
+// A loop that all positions reading the machine's characters make together: each goes round once with every character.
+std::optional<Subsets::Loop> Subsets::loop_of_characters(SubsetId subset, std::uint32_t machine) {
+  std::vector<Position> own;
+  std::optional<Loop> common;
+  for (const Position p : subsets_.copy(subset)) {
+    const Nfa::State state = nfa_.states[state_of(p)];
+    if (state.kind != Nfa::Kind::kChars || state.a != machine) continue;
+    own.push_back(p);
+    Loop loop{machine, kEndless, true};
+    const Nfa::State after = nfa_.states[state.b];
+    if (after.kind == Nfa::Kind::kNext && nfa_.counters[after.a].body == state_of(p)) {
+      const Nfa::Counter& counter = nfa_.counters[after.a];
+      const std::uint32_t count = frames_.begin(frame_of(p))[1];
+      if (counter.max >= 0) loop.most = static_cast<std::uint32_t>(counter.max) - count;
+      loop.steady = count >= static_cast<std::uint32_t>(counter.min);
+    } else if (nfa_.machines[machine]->first_bytes().count() < kBytes) {
+      return std::nullopt;
+    }
+    if (common && (common->most != loop.most || common->steady != loop.steady)) return std::nullopt;
+    common = loop;
+  }
+  if (!leaves_alone(subset, own, machine)) return std::nullopt;
+  SubsetId heads = kEmpty;
+  for (const Position p : own) {
+    const Nfa::StateId next = nfa_.states[state_of(p)].b;
+    const Nfa::State after = nfa_.states[next];
+    if (after.kind == Nfa::Kind::kNext && nfa_.counters[after.a].body == state_of(p)) {
+      const Nfa::Counter& counter = nfa_.counters[after.a];
+      heads = unite(heads, closure(position(counter.head, 0, frame_of(p))));
+      // What follows the repetition joins in once the minimum is reached.
+      const FrameId parent = frames_.begin(frame_of(p))[0];
+      if (!leaves_alone(closure(position(counter.exit, 0, parent)), {}, machine)) return std::nullopt;
+    } else {
+      heads = unite(heads, closure(position(next, 0, frame_of(p))));
+    }
+  }
+  return heads == subset ? common : std::nullopt;
 }
 
 std::optional<Subsets::Loop> Subsets::loop_of_combination(SubsetId subset, Position p) {
   const FrameId parent = frames_.begin(frame_of(p))[0];
   const auto found = loop_of_tuple(frames_.begin(frame_of(p))[1]);
-  if (!found || !leaves_alone(subset, p, found->machine)) return std::nullopt;
+  if (!found || !leaves_alone(subset, {p}, found->machine)) return std::nullopt;
   // What follows the combination joins in whenever its operands accept.
   const SubsetId exit = closure(position(nfa_.states[state_of(p)].b, 0, parent));
-  return leaves_alone(exit, p, found->machine) ? found : std::nullopt;
+  return leaves_alone(exit, {}, found->machine) ? found : std::nullopt;
 }
 
 std::optional<Subsets::Loop> Subsets::loop_of_tuple(TupleId tuple) {
@@ -64,16 +99,17 @@ std::optional<Subsets::Loop> Subsets::loop_of_tuple(TupleId tuple) {
     if (operands[i].negated) return std::nullopt;
     const auto found = loop(words[i + 1]);
     if (!found || (common && nfa_.machines[common->machine] != nfa_.machines[found->machine])) return std::nullopt;
-    common = Loop{found->machine, common ? std::min(common->most, found->most) : found->most};
+    common = Loop{found->machine, common ? std::min(common->most, found->most) : found->most,
+                  found->steady && (!common || common->steady)};
   }
   return common;
 }
 
-std::bitset<256> Subsets::first_bytes(SubsetId subset, Position without) const {
+std::bitset<256> Subsets::first_bytes(SubsetId subset, const std::vector<Position>& without) const {
   std::bitset<256> bytes;
   for (const Position* p = subsets_.begin(subset); p != subsets_.end(subset); ++p) {
     const Nfa::State& state = nfa_.states[state_of(*p)];
-    if (*p == without) continue;
+    if (std::binary_search(without.begin(), without.end(), *p)) continue;
     if (state.kind == Nfa::Kind::kBoolean) return bytes.set();
     if (state.kind == Nfa::Kind::kChars) {
       bytes |= nfa_.machines[state.a]->first_bytes(static_cast<ByteMachine::State>(machine_state_of(*p)));

@@ -138,8 +138,10 @@ class Nfa::Compiler {
     for (NodeId id = 0; id < grammar_.size(); ++id) {
       const Node& node = grammar_[id];
       if (!reached.nodes[id] || node.kind != NodeKind::kChars) continue;
-      machine_of_[id] = static_cast<std::uint32_t>(nfa_.machines.size());
-      nfa_.machines.push_back(byte_machine(grammar_.char_set(node.a), static_cast<Codec>(node.b)));
+      auto machine = byte_machine(grammar_.char_set(node.a), static_cast<Codec>(node.b));
+      const auto known = std::find(nfa_.machines.begin(), nfa_.machines.end(), machine);
+      machine_of_[id] = static_cast<std::uint32_t>(known - nfa_.machines.begin());
+      if (known == nfa_.machines.end()) nfa_.machines.push_back(std::move(machine));
     }
   }
 

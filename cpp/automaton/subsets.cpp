@@ -29,26 +29,6 @@ ByteClasses::ByteClasses(const Nfa& nfa) {
   }
 }
 
-void ByteGroups::refine(const std::vector<std::uint64_t>& target) {
-  std::vector<std::uint32_t> representatives;
-  // Per old group, the new groups made of it: there are few, and neighbours mostly share one.
-  std::vector<std::vector<std::pair<std::uint64_t, std::uint32_t>>> parts(representatives_.size());
-  for (std::uint32_t c = 0; c < of_.size(); ++c) {
-    auto& split = parts[of_[c]];
-    const auto known =
-        std::find_if(split.rbegin(), split.rend(), [&](const auto& part) { return part.first == target[c]; });
-    if (known != split.rend()) {
-      of_[c] = known->second;
-      continue;
-    }
-    const auto group = static_cast<std::uint32_t>(representatives.size());
-    representatives.push_back(c);
-    split.emplace_back(target[c], group);
-    of_[c] = group;
-  }
-  representatives_ = std::move(representatives);
-}
-
 // Gathers the positions that some reach without input.  Collections may nest: starting a combination can take one.
 class Subsets::Collector {
  public:
@@ -169,56 +149,75 @@ SubsetId Subsets::step(SubsetId subset, std::size_t byte_class) {
     if (!infos_[subset].stepwise) make_row(subset);
   }
   if (steps_[subset][byte_class] != kUnknownStep) return steps_[subset][byte_class];
-  const SubsetId next = make_step(subsets_.copy(subset), byte_class);
+  const SubsetId next = make_step(subset, byte_class);
   steps_[subset][byte_class] = next;
   return next;
 }
 
-// Where a character leads, kNowhere if it cannot.
-Subsets::Position Subsets::step_position(Position p, std::size_t byte_class) const {
-  const Nfa::State& state = nfa_.states[state_of(p)];
-  const ByteMachine::State next = nfa_.machines[state.a]->step(static_cast<ByteMachine::State>(machine_state_of(p)),
-                                                               classes_.representative[byte_class]);
-  if (next == ByteMachine::kAccept) return position(state.b, 0, frame_of(p));
-  return next == ByteMachine::kDead ? kNowhere : position(state_of(p), next, frame_of(p));
+Subsets::Position Subsets::after_byte(Position p, ByteMachine::State machine_state) const {
+  if (machine_state == ByteMachine::kAccept) return position(nfa_.states[state_of(p)].b, 0, frame_of(p));
+  return position(state_of(p), machine_state, frame_of(p));
 }
 
-SubsetId Subsets::make_step(const std::vector<Position>& positions, std::size_t byte_class) {
+SubsetId Subsets::collected(const std::vector<Target>& targets) {
+  if (targets.empty()) return kEmpty;
   Collector collector(*this);
-  for (const Position p : positions) {
-    const Nfa::Kind kind = nfa_.states[state_of(p)].kind;
-    if (kind == Nfa::Kind::kChars) {
-      if (const Position next = step_position(p, byte_class); next != kNowhere) collector.add(next);
-    } else if (kind == Nfa::Kind::kBoolean) {
-      const FrameId parent = frames_.begin(frame_of(p))[0];
-      const TupleId next = tuple_step(frames_.begin(frame_of(p))[1], byte_class);
-      if (next != kNoTuple) collector.add_tuple(state_of(p), parent, next);
+  for (const Target& target : targets) {
+    if (target.tuple == kNoTuple) {
+      collector.add(target.position);
+    } else {
+      const FrameId parent = frames_.begin(frame_of(target.position))[0];
+      collector.add_tuple(state_of(target.position), parent, target.tuple);
     }
   }
   return collector.collected();
 }
 
-// All steps of a subset at once: most bytes go the same way, and each way is collected once.
-void Subsets::make_row(SubsetId subset) {
-  const std::vector<Position> positions = subsets_.copy(subset);
-  ByteGroups groups(classes_.count());
-  std::vector<std::uint64_t> target(classes_.count());
-  for (const Position p : positions) {
+SubsetId Subsets::make_step(SubsetId subset, std::size_t byte_class) {
+  std::vector<Target> targets;
+  for (const Position p : subsets_.copy(subset)) {
     const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind == Nfa::Kind::kChars) {
-      std::fill(target.begin(), target.end(), ByteMachine::kDead);
-      for (const auto& edge : nfa_.machines[state.a]->edges(static_cast<ByteMachine::State>(machine_state_of(p)))) {
-        std::fill(target.begin() + classes_.of[edge.low], target.begin() + classes_.of[edge.high] + 1, edge.target);
-      }
-      groups.refine(target);
+      const ByteMachine::State next = nfa_.machines[state.a]->step(static_cast<ByteMachine::State>(machine_state_of(p)),
+                                                                   classes_.representative[byte_class]);
+      if (next != ByteMachine::kDead) targets.push_back({after_byte(p, next)});
     } else if (state.kind == Nfa::Kind::kBoolean) {
-      for (std::size_t c = 0; c < target.size(); ++c) target[c] = tuple_step(frames_.begin(frame_of(p))[1], c);
-      groups.refine(target);
+      const TupleId next = tuple_step(frames_.begin(frame_of(p))[1], byte_class);
+      if (next != kNoTuple) targets.push_back({p, next});
     }
   }
-  std::vector<SubsetId> made;
-  for (const std::uint32_t byte_class : groups.representatives()) made.push_back(make_step(positions, byte_class));
-  for (std::size_t c = 0; c < target.size(); ++c) steps_[subset][c] = made[groups.of(c)];
+  return collected(targets);
+}
+
+// All steps of a subset at once: most bytes go the same way, and each way is collected once.
+void Subsets::make_row(SubsetId subset) {
+  std::vector<std::vector<Target>> targets(classes_.count());
+  for (const Position p : subsets_.copy(subset)) {
+    const Nfa::State state = nfa_.states[state_of(p)];
+    if (state.kind == Nfa::Kind::kChars) {
+      for (const auto& edge : nfa_.machines[state.a]->edges(static_cast<ByteMachine::State>(machine_state_of(p)))) {
+        const Target target{after_byte(p, edge.target)};
+        for (std::size_t c = classes_.of[edge.low]; c <= classes_.of[edge.high]; ++c) targets[c].push_back(target);
+      }
+    } else if (state.kind == Nfa::Kind::kBoolean) {
+      for (std::size_t c = 0; c < targets.size(); ++c) {
+        const TupleId next = tuple_step(frames_.begin(frame_of(p))[1], c);
+        if (next != kNoTuple) targets[c].push_back({p, next});
+      }
+    }
+  }
+  std::vector<std::uint32_t> ways;  // the first class of each
+  for (std::uint32_t c = 0; c < targets.size(); ++c) {
+    const auto same =
+        std::find_if(ways.rbegin(), ways.rend(), [&](std::uint32_t w) { return targets[w] == targets[c]; });
+    if (same == ways.rend()) {
+      const SubsetId made = collected(targets[c]);
+      steps_[subset][c] = made;
+      ways.push_back(c);
+    } else {
+      steps_[subset][c] = steps_[subset][*same];
+    }
+  }
 }
 
 SubsetId Subsets::unite(SubsetId a, SubsetId b) {
@@ -260,9 +259,10 @@ bool Subsets::has_member(std::uint32_t combination) {
 std::size_t Subsets::memory_bytes() const {
   std::size_t machines = 0;
   for (const auto& machine : machines_) machines += machine->memory_bytes();
-  return machines + tuples_.memory_bytes() + continues_.capacity() + subsets_.memory_bytes() + frames_.memory_bytes() +
-         tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) + steps_.capacity() * sizeof(steps_[0]) +
-         step_rows_ * classes_.count() * sizeof(SubsetId) + unions_.size() * 32 + seen_plain_.capacity() * 4;
+  return machines + loops_.size() * 48 + tuples_.memory_bytes() + continues_.capacity() + subsets_.memory_bytes() +
+         frames_.memory_bytes() + tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) +
+         steps_.capacity() * sizeof(steps_[0]) + step_rows_ * classes_.count() * sizeof(SubsetId) +
+         unions_.size() * 32 + seen_plain_.capacity() * 4;
 }
 
 SubsetId Subsets::interned(const std::vector<Position>& positions) {
@@ -378,14 +378,17 @@ Subsets::TupleId Subsets::regular_part(TupleId tuple) {
 std::vector<std::uint32_t> Subsets::ways_on(TupleId tuple) {
   const std::vector<std::uint32_t> words = tuples_.copy(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[words[0]];
-  ByteGroups groups(classes_.count());
-  std::vector<std::uint64_t> target(classes_.count());
+  std::vector<std::vector<SubsetId>> next(classes_.count());
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (words[i + 1] == kFree || words[i + 1] == kEmpty) continue;
-    for (std::size_t c = 0; c < target.size(); ++c) target[c] = step(words[i + 1], c);
-    groups.refine(target);
+    for (std::size_t c = 0; c < next.size(); ++c) next[c].push_back(step(words[i + 1], c));
   }
-  return groups.representatives();
+  std::vector<std::uint32_t> ways;
+  for (std::uint32_t c = 0; c < next.size(); ++c) {
+    if (std::none_of(ways.rbegin(), ways.rend(), [&](std::uint32_t w) { return next[w] == next[c]; }))
+      ways.push_back(c);
+  }
+  return ways;
 }
 
 bool Subsets::can_continue(TupleId tuple) {

@@ -34,23 +34,6 @@ struct ByteClasses {
 
 using SubsetId = std::uint32_t;
 
-// Sorts byte classes into groups that go the same way, one criterion after the other.
-class ByteGroups {
- public:
-  explicit ByteGroups(std::size_t classes) : of_(classes) {}
-
-  // Splits the groups by target[class].
-  void refine(const std::vector<std::uint64_t>& target);
-
-  // The first class of every group, then the group of every class.
-  const std::vector<std::uint32_t>& representatives() const { return representatives_; }
-  std::uint32_t of(std::size_t byte_class) const { return of_[byte_class]; }
-
- private:
-  std::vector<std::uint32_t> of_;
-  std::vector<std::uint32_t> representatives_ = {0};
-};
-
 // The automaton, as the operands of combinations see it that call rules.  Numbers are its states; kGone: no longer
 // possible.
 class NestedStates {
@@ -94,12 +77,13 @@ class Subsets {
   struct Loop {
     std::uint32_t machine;
     std::uint32_t most;
+    bool steady;  // after one or more of them, what else may follow does not depend on how many
   };
   static constexpr std::uint32_t kEndless = 0xFFFFFFFFU;
   std::optional<Loop> loop(SubsetId subset);
 
   // The bytes that may come next; any, where there are combinations.
-  std::bitset<256> first_bytes(SubsetId subset) const { return first_bytes(subset, kNowhere); }
+  std::bitset<256> first_bytes(SubsetId subset) const { return first_bytes(subset, {}); }
 
   // Whether combination b (an index into nfa.booleans) has a member; true where that takes too long to find out.
   bool has_member(std::uint32_t combination);
@@ -115,8 +99,6 @@ class Subsets {
   static constexpr TupleId kNoTuple = 0xFFFFFFFFU;
   static constexpr std::uint32_t kFree = 0xFFFFFFFEU;  // an operand that is left out of account
 
-  static constexpr Position kNowhere = ~Position{0};
-
   static Position position(Nfa::StateId state, std::uint32_t machine_state, FrameId frame);
   static Nfa::StateId state_of(Position p) { return static_cast<Nfa::StateId>(p & 0xFFFFFFFU); }
   static std::uint32_t machine_state_of(Position p) { return static_cast<std::uint32_t>((p >> 28) & 0xFFFU); }
@@ -124,15 +106,23 @@ class Subsets {
 
   class Collector;
 
-  std::optional<Loop> loop_of_character(SubsetId subset, Position p);
+  std::optional<Loop> find_loop(SubsetId subset);
+  std::optional<Loop> loop_of_characters(SubsetId subset, std::uint32_t machine);
   std::optional<Loop> loop_of_combination(SubsetId subset, Position p);
   std::optional<Loop> loop_of_tuple(TupleId tuple);
-  bool leaves_alone(SubsetId subset, Position p, std::uint32_t machine) const;
-  std::bitset<256> first_bytes(SubsetId subset, Position without) const;
+  bool leaves_alone(SubsetId subset, const std::vector<Position>& own, std::uint32_t machine) const;
+  std::bitset<256> first_bytes(SubsetId subset, const std::vector<Position>& without) const;
   SubsetId closure(Position p);
-  SubsetId make_step(const std::vector<Position>& positions, std::size_t byte_class);
+  // Where a position leads: a position to be added, or a combination that has come on.
+  struct Target {
+    Position position;
+    TupleId tuple = kNoTuple;
+    bool operator==(const Target&) const = default;
+  };
+  SubsetId collected(const std::vector<Target>& targets);
+  SubsetId make_step(SubsetId subset, std::size_t byte_class);
   void make_row(SubsetId subset);
-  Position step_position(Position p, std::size_t byte_class) const;
+  Position after_byte(Position p, ByteMachine::State machine_state) const;
 
   SubsetId interned(const std::vector<Position>& positions);
 
@@ -152,6 +142,7 @@ class Subsets {
 
   Interner<Position> subsets_;
   std::vector<Info> infos_;
+  std::unordered_map<SubsetId, std::optional<Loop>> loops_;
   std::vector<std::vector<SubsetId>> steps_;  // per subset, empty until first used
   std::size_t step_rows_ = 0;
   std::unordered_map<std::uint64_t, SubsetId> unions_;

@@ -6,6 +6,11 @@
 #include "../hash.hpp"
 
 namespace tamis {
+namespace {
+
+constexpr int kFactored = 500;  // how many parts in a row alternatives are searched for a common beginning
+
+}  // namespace
 
 CharSet normalised(CharSet ranges) {
   std::sort(ranges.begin(), ranges.end());
@@ -130,7 +135,30 @@ NodeId Grammar::seq(const std::vector<NodeId>& nodes) {
   return tail;
 }
 
-NodeId Grammar::alt(const std::vector<NodeId>& nodes) {
+NodeId Grammar::alt(const std::vector<NodeId>& nodes) { return alt(nodes, 0); }
+
+// x a | x b | x  becomes  x (a | b | ε).
+std::vector<NodeId> Grammar::factored(const std::vector<NodeId>& alternatives, int depth) {
+  std::vector<std::pair<NodeId, NodeId>> parts;  // how each begins, and the rest
+  parts.reserve(alternatives.size());
+  for (const NodeId id : alternatives) {
+    const Node& node = nodes_[id];
+    parts.emplace_back(node.kind == NodeKind::kSeq ? node.a : id, node.kind == NodeKind::kSeq ? node.b : kEmpty);
+  }
+  std::sort(parts.begin(), parts.end());
+  std::vector<NodeId> made;
+  for (std::size_t i = 0; i < parts.size();) {
+    std::vector<NodeId> rests;
+    std::size_t end = i;
+    for (; end < parts.size() && parts[end].first == parts[i].first; ++end) rests.push_back(parts[end].second);
+    made.push_back(seq(parts[i].first, rests.size() == 1 ? rests[0] : alt(rests, depth + 1)));
+    i = end;
+  }
+  std::sort(made.begin(), made.end());
+  return made;
+}
+
+NodeId Grammar::alt(const std::vector<NodeId>& nodes, int depth) {
   std::vector<NodeId> flat;
   CharSet merged[3];
   for (const NodeId id : nodes) {
@@ -149,6 +177,7 @@ NodeId Grammar::alt(const std::vector<NodeId>& nodes) {
   }
   std::sort(flat.begin(), flat.end());
   flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
+  if (flat.size() > 1 && depth < kFactored) flat = factored(flat, depth);
   if (flat.empty()) return kNothing;
   if (flat.size() == 1) return flat[0];
   return intern({NodeKind::kAlt}, flat);

@@ -84,8 +84,8 @@ class Grammar {
 
   Grammar();
 
-  // Smart constructors: they apply the laws of the empty language and the empty string, merge character classes and
-  // return the same id for the same expression.
+  // Smart constructors: they apply the laws of the empty language and the empty string, merge character classes, put
+  // what alternatives begin with in front of them and return the same id for the same expression.
   NodeId chars(CharSet ranges, Codec codec);
   NodeId seq(NodeId first, NodeId second);
   NodeId seq(const std::vector<NodeId>& nodes);
@@ -116,6 +116,8 @@ class Grammar {
   NodeId start = kNothing;
 
  private:
+  NodeId alt(const std::vector<NodeId>& nodes, int depth);
+  std::vector<NodeId> factored(const std::vector<NodeId>& alternatives, int depth);
   NodeId intern(Node node, const std::vector<NodeId>& children = {});
   std::uint32_t intern_char_set(CharSet set);
 

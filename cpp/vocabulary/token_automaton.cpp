@@ -1,15 +1,53 @@
 #include "token_automaton.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
+#include <unordered_map>
 
 #include "runs.hpp"
 
 namespace tamis {
 
+// Characters of one set, read from a state on that goes on reading them: see Automaton::Loop.
+class TokenAutomaton::Run {
+ public:
+  Run(const Automaton& automaton, StateId first, Automaton::Loop loop)
+      : automaton_(automaton), loop_(std::move(loop)), states_({first}) {}
+
+  const std::shared_ptr<const ByteMachine>& characters() const { return loop_.characters; }
+  std::uint32_t most() const { return loop_.most; }
+
+  // The state after so many characters.
+  StateId after(std::uint32_t characters) {
+    while (states_.size() <= characters) states_.push_back(after_one(states_.back()));
+    return states_[characters];
+  }
+  // A state that leads, by bytes that leave the run, where `after` leads.
+  StateId before_exit(std::uint32_t characters) { return after(loop_.steady ? std::min(characters, 1U) : characters); }
+
+ private:
+  StateId after_one(StateId state) const {
+    // Any character does; take the shortest way through the machine.
+    for (ByteMachine::State at = ByteMachine::kStart; at != ByteMachine::kAccept && state != Automaton::kDead;) {
+      const auto edges = loop_.characters->edges(at);
+      const auto whole = std::find_if(edges.begin(), edges.end(),
+                                      [](const auto& edge) { return edge.target == ByteMachine::kAccept; });
+      const auto& edge = whole != edges.end() ? *whole : edges.front();
+      state = automaton_.step(state, edge.low);
+      at = edge.target;
+    }
+    return state;
+  }
+
+  const Automaton& automaton_;
+  Automaton::Loop loop_;
+  std::vector<StateId> states_;
+};
+
 // The mask of one state, by a walk over the trie.  Where the state, or the one after most first characters, reads any
 // characters of a set, the walk begins with all tokens that are runs of them and goes only where the automaton does
-// otherwise.
+// otherwise; and runs met on the way are followed without a state for each of their characters.
 class TokenAutomaton::MaskWalk {
  public:
   explicit MaskWalk(const TokenAutomaton& owner)
@@ -19,9 +57,14 @@ class TokenAutomaton::MaskWalk {
     mask_.assign((vocabulary_.size() + 31) / 32, 0);
     if (state == kEnd) return std::move(mask_);
     const auto start = static_cast<StateId>(state);
-    if (find_run(start)) {
-      mask_ = runs_->mask(most_);
-      follow_run(start);
+    if (Run* run = run_at(start); run != nullptr) {
+      const auto runs = vocabulary_.runs(run->characters());
+      mask_ = runs->mask(run->most());
+      leave_run(*run, 0, *runs, 0, static_cast<std::uint32_t>(trie_.size() - 1));
+    } else if (Run* later = run_after_first(start); later != nullptr) {
+      const auto runs = vocabulary_.runs(later->characters());
+      mask_ = runs->mask(later->most() == Subsets::kEndless ? later->most() : later->most() + 1U);
+      for (const std::uint32_t root : vocabulary_.roots()) compare(*later, *runs, root, start, ByteMachine::kStart, 0);
     } else {
       for (const std::uint32_t root : vocabulary_.roots()) walk(root, start);
     }
@@ -33,6 +76,15 @@ class TokenAutomaton::MaskWalk {
 
  private:
   static constexpr std::uint32_t kWorthwhile = 256;  // tokens that a run should spare us
+  static constexpr std::uint32_t kSmall = 3;         // nodes of a subtree not worth looking for runs in
+
+  // Where a walk has come: in a state, or so many characters into a run from it, the last one perhaps half read.
+  struct Place {
+    StateId state;
+    Run* run;
+    std::uint32_t characters;
+    ByteMachine::State machine_state;
+  };
 
   void set(TokenId token, bool value) {
     const std::uint32_t bit = 1U << (static_cast<std::uint32_t>(token) % 32);
@@ -47,45 +99,49 @@ class TokenAutomaton::MaskWalk {
     return trie_[trie_[node].skip].first_token - trie_[node].first_token;
   }
 
+  Run* run_at(StateId state) {
+    const auto [found, inserted] = runs_.try_emplace(state);
+    if (inserted) {
+      if (auto loop = automaton_.loop(state)) found->second.emplace(automaton_, state, std::move(*loop));
+    }
+    return found->second ? &*found->second : nullptr;
+  }
+
   // Adds the tokens below `node`, its own byte still to be read.
   void walk(std::uint32_t node, StateId state) {
     const std::uint32_t end = trie_[node].skip;
     const std::uint32_t base = trie_[node].depth;
-    path_.assign(1, state);
+    std::vector<Place> path = {{state, nullptr, 0, ByteMachine::kStart}};
     for (std::uint32_t i = node; i < end;) {
       const auto& here = trie_[i];
-      const StateId next = automaton_.step(path_[here.depth - base], here.byte);
-      if (next == Automaton::kDead) {
+      path.resize(here.depth - base + 1);
+      Place next = after_byte(path.back(), here.byte);
+      if (next.state == Automaton::kDead) {
         i = here.skip;
         continue;
       }
-      path_.resize(here.depth - base + 1);
-      path_.push_back(next);
+      if (next.run == nullptr && here.skip - i > kSmall) next.run = run_at(next.state);
+      path.push_back(next);
       set_tokens(i, i + 1, true);
       ++i;
     }
   }
 
-  // The run that most tokens belong to, if there is one: states_[n] is the state after n of its characters, kDead for
-  // n = 0 where the run begins behind the first character.
-  bool find_run(StateId start) {
-    auto loop = automaton_.loop(start);
-    if (loop) {
-      states_ = {start};
-      most_ = loop->most;
-    } else {
-      const StateId next = heaviest_successor(start);
-      if (next != Automaton::kDead) loop = automaton_.loop(next);
-      if (!loop) return false;
-      states_ = {Automaton::kDead, next};
-      most_ = loop->most == Subsets::kEndless ? loop->most : loop->most + 1;
+  Place after_byte(const Place& place, std::uint8_t byte) {
+    if (place.run == nullptr) return {automaton_.step(place.state, byte), nullptr, 0, ByteMachine::kStart};
+    const ByteMachine::State next = place.run->characters()->step(place.machine_state, byte);
+    if (next == ByteMachine::kDead) {
+      const bool inside = place.machine_state != ByteMachine::kStart;
+      const StateId from = inside ? Automaton::kDead : place.run->before_exit(place.characters);
+      return {from == Automaton::kDead ? from : automaton_.step(from, byte), nullptr, 0, ByteMachine::kStart};
     }
-    machine_ = loop->characters;
-    runs_ = vocabulary_.runs(machine_);
-    return true;
+    if (place.characters >= place.run->most()) return {Automaton::kDead, nullptr, 0, ByteMachine::kStart};
+    const bool whole = next == ByteMachine::kAccept;
+    return {place.state, place.run, place.characters + (whole ? 1U : 0U), whole ? ByteMachine::kStart : next};
   }
 
-  StateId heaviest_successor(StateId start) {
+  // The run that most tokens belong to from their second character on.
+  Run* run_after_first(StateId start) {
     std::vector<std::pair<StateId, std::uint32_t>> weights;
     for (const std::uint32_t root : vocabulary_.roots()) {
       const StateId next = automaton_.step(start, trie_[root].byte);
@@ -96,55 +152,36 @@ class TokenAutomaton::MaskWalk {
     }
     const auto heaviest = std::max_element(weights.begin(), weights.end(),
                                            [](const auto& a, const auto& b) { return a.second < b.second; });
-    return heaviest == weights.end() || heaviest->second < kWorthwhile ? Automaton::kDead : heaviest->first;
-  }
-
-  StateId after(std::uint32_t characters) {
-    while (states_.size() <= characters) {
-      StateId state = states_.back();
-      // Any character does; take the shortest way through the machine.
-      for (ByteMachine::State at = ByteMachine::kStart; at != ByteMachine::kAccept && state != Automaton::kDead;) {
-        const auto edges = machine_->edges(at);
-        const auto whole = std::find_if(edges.begin(), edges.end(),
-                                        [](const auto& edge) { return edge.target == ByteMachine::kAccept; });
-        const auto& edge = whole != edges.end() ? *whole : edges.front();
-        state = automaton_.step(state, edge.low);
-        at = edge.target;
-      }
-      states_.push_back(state);
-    }
-    return states_[characters];
-  }
-
-  void follow_run(StateId start) {
-    if (states_[0] == start) return leave_run(0, static_cast<std::uint32_t>(trie_.size() - 1));
-    for (const std::uint32_t root : vocabulary_.roots()) compare(root, start, ByteMachine::kStart, 0);
+    return heaviest == weights.end() || heaviest->second < kWorthwhile ? nullptr : run_at(heaviest->first);
   }
 
   // The tokens below `node`, which are in the mask as far as they are runs: its byte is still to be read in `state`, at
-  // `machine_state` of a character after so many whole ones.
-  void compare(std::uint32_t node, StateId state, ByteMachine::State machine_state, std::uint32_t characters) {
+  // `machine_state` of a character after so many whole ones.  `run` begins after the first character.
+  void compare(Run& run, const TokenRuns& runs, std::uint32_t node, StateId state, ByteMachine::State machine_state,
+               std::uint32_t characters) {
     const auto& here = trie_[node];
-    const ByteMachine::State in_run = machine_->step(machine_state, here.byte);
+    const ByteMachine::State in_run = run.characters()->step(machine_state, here.byte);
     if (in_run == ByteMachine::kDead) return walk(node, state);  // no runs below
     const StateId next = automaton_.step(state, here.byte);
     if (next == Automaton::kDead) return set_tokens(node, here.skip, false);
     const bool whole = in_run == ByteMachine::kAccept;
-    if (whole && characters < most_ && next == after(characters + 1)) return leave_run(node + 1, here.skip);
+    if (whole && characters <= run.most() && next == run.after(characters)) {
+      return leave_run(run, 1, runs, node + 1, here.skip);
+    }
     set_tokens(node, node + 1, true);
     for (std::uint32_t child = node + 1; child < here.skip; child = trie_[child].skip) {
-      compare(child, next, whole ? ByteMachine::kStart : in_run, characters + (whole ? 1 : 0));
+      compare(run, runs, child, next, whole ? ByteMachine::kStart : in_run, characters + (whole ? 1U : 0U));
     }
   }
 
-  // The tokens of the nodes first .. last - 1 that leave the run.
-  void leave_run(std::uint32_t first, std::uint32_t last) {
-    const auto& exits = runs_->exits;
-    auto exit = std::lower_bound(exits.begin(), exits.end(), first,
+  // The tokens of the nodes first .. last - 1 that leave the run, which begins after `skipped` characters.
+  void leave_run(Run& run, std::uint32_t skipped, const TokenRuns& runs, std::uint32_t first, std::uint32_t last) {
+    auto exit = std::lower_bound(runs.exits.begin(), runs.exits.end(), first,
                                  [](const TokenRuns::Exit& e, std::uint32_t node) { return e.node < node; });
-    for (; exit != exits.end() && exit->node < last; ++exit) {
-      if (exit->characters > most_) continue;
-      const StateId state = after(exit->characters);
+    for (; exit != runs.exits.end() && exit->node < last; ++exit) {
+      const std::uint32_t characters = exit->characters - skipped;
+      if (characters > run.most()) continue;
+      const StateId state = run.before_exit(characters);
       if (state == Automaton::kDead) continue;
       if (automaton_.step(state, trie_[exit->node].byte) != Automaton::kDead) walk(exit->node, state);
     }
@@ -154,11 +191,7 @@ class TokenAutomaton::MaskWalk {
   const Vocabulary& vocabulary_;
   const std::vector<Vocabulary::TrieNode>& trie_;
   Mask mask_;
-  std::vector<StateId> path_;
-  std::vector<StateId> states_;
-  std::uint32_t most_ = 0;
-  std::shared_ptr<const ByteMachine> machine_;
-  std::shared_ptr<const TokenRuns> runs_;
+  std::unordered_map<StateId, std::optional<Run>> runs_;  // by the state that they begin in
 };
 
 TokenAutomaton::TokenAutomaton(std::shared_ptr<const Automaton> automaton, std::shared_ptr<const Vocabulary> vocabulary)

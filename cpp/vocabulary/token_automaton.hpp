@@ -37,6 +37,7 @@ class TokenAutomaton {
   static constexpr std::size_t kCachedMaskBytes = std::size_t{2} << 20;
 
   void require_state(std::int64_t state) const;
+  class Run;
   class MaskWalk;
 
   std::shared_ptr<const Automaton> automaton_;
