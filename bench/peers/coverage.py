@@ -50,6 +50,8 @@ def make_job(name: str) -> Callable[..., Any]:
                 compiled = engine.compile(subject)
             except Refused as error:
                 return str(error) or "no reason given"
+            except Exception as error:  # none that the engine announces
+                return Failure("crash", f"{type(error).__name__}: {error}")
             return None
         return [
             {

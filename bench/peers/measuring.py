@@ -50,8 +50,8 @@ class Measurements:
         self._journal, self._seed, self._limit_s, self._budget_s = journal, seed, limit_s, budget_s
         self.walks: dict[str, Answers] = {}
         self.checks: dict[str, Answers] = {}
-        self.forks: dict[str, dict[int, float | None]] = {}
-        self.memory: dict[str, dict[str, float]] = {}
+        self.forks: dict[str, dict[int, dict[str, Any]]] = {}
+        self.memory: dict[str, dict[str, Any]] = {}
         self.contention: list[Contention] = []
 
     def measure(self) -> None:
@@ -121,12 +121,13 @@ class Measurements:
                 spent[name] += self._journal[key]["seconds"]
         return answers
 
-    def _once(self, worker: Worker, action: str, name: str, *arguments: Any) -> Any:
+    def _once(self, worker: Worker, action: str, name: str, *arguments: Any) -> dict[str, Any]:
         key = f"{self.vocabulary}: {action}: {name}: {arguments[0] if action == 'fork' else ''}"
         if key not in self._journal:
             answer = worker.ask(action, name, *arguments, limit_s=_SLOWEST_S)
-            self._journal.add(key, None if isinstance(answer, Failure) else answer)
-        return self._journal[key]
+            self._journal.add(key, {"failed": answer.kind} if isinstance(answer, Failure) else answer)
+        found: dict[str, Any] = self._journal[key]
+        return found
 
 
 def _valid_texts(case: Case) -> list[str]:

@@ -43,21 +43,25 @@ class Timing:
         gc.freeze()  # collections while timing do not visit what all engines have loaded
 
     def __call__(self, action: str, *arguments: Any) -> Any:
+        """The answer of the method `action`; {"refused"} or {"failed"} with the reason where there is none."""
         gc.collect()
-        return getattr(self, action)(*arguments)
-
-    def walk(self, name: str, schema: str, texts: list[str]) -> dict[str, Any]:
-        """Compile, then follow every text: {"refused"} or {"compile", "texts": [{"accepted", "masks", "steps"}]}."""
-        engine = self.engines[name]
-        begin = self.now()
         try:
-            compiled = engine.compile(schema)
+            return getattr(self, action)(*arguments)
         except Refused as error:
             return {"refused": str(error)[:200]}
+        except Exception as error:  # whatever an engine may raise on its way
+            return {"failed": f"{type(error).__name__}: {error}"[:200]}
+
+    def walk(self, name: str, schema: str, texts: list[str]) -> dict[str, Any]:
+        """Compile, then follow every text: {"compile", "texts": [{"accepted", "masks", "steps"}]}."""
+        engine = self.engines[name]
+        begin = self.now()
+        compiled = engine.compile(schema)
         matcher = engine.matcher(compiled)
         answer: dict[str, Any] = {"compile": self._since(begin), "texts": []}
         for number, text in enumerate(texts):
-            matcher = matcher if number == 0 else engine.matcher(compiled)
+            if number > 0:
+                matcher = engine.matcher(compiled)
             masks, steps, accepted = [], [], True
             for token in [*self.tokens.encode(text), self.tokens.eos]:
                 begin = self.now()
@@ -73,15 +77,12 @@ class Timing:
         return answer
 
     def check(self, name: str, schema: str, texts: list[str], seed: int) -> dict[str, Any]:
-        """On the way through each text, check random candidates: {"first", "again"}, microseconds per call.
+        """At random places of each text, check random candidates: {"first", "again"}, microseconds per call.
 
-        The first call at a state that was not seen before, and the same call once more.
+        No mask was made there; `again` is the same call once more.
         """
         engine, generator = self.engines[name], random.Random(seed)
-        try:
-            compiled = engine.compile(schema)
-        except Refused as error:
-            return {"refused": str(error)[:200]}
+        compiled = engine.compile(schema)
         text_tokens = [token for token, text in enumerate(self.tokens.texts) if text]
         first: list[float] = []
         again: list[float] = []
@@ -100,8 +101,8 @@ class Timing:
                     break
         return {"first": first, "again": again}
 
-    def fork(self, name: str, length: int) -> float | None:
-        """The time of a fork after `length` tokens; None where the engine knows no such thing."""
+    def fork(self, name: str, length: int) -> dict[str, Any]:
+        """The time of a fork after `length` tokens: {"fork"}, None where the engine knows no such thing."""
         engine = self.engines[name]
         matcher = engine.matcher(engine.compile('{"type": "array", "items": {"type": "string"}}'))
         if not matcher.advance(self.tokens.encode("[")[0]):
@@ -111,11 +112,11 @@ class Timing:
             if not matcher.advance(ids[number % len(ids)]):
                 raise RuntimeError(f"{name} rejects token {number} of an array of strings")
         if matcher.fork() is None:
-            return None
+            return {"fork": None}
         begin = self.now()
         for _ in range(_FORKS):
             matcher.fork()
-        return self._since(begin) / _FORKS
+        return {"fork": self._since(begin) / _FORKS}
 
     def memory(self, name: str, cases: list[tuple[str, list[str]]], budget_s: float) -> dict[str, float]:
         """Compile (schema, texts) one by one, follow the texts with masks, and keep all.
