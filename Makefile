@@ -7,7 +7,8 @@ RUN := OMP_WAIT_POLICY=passive $(BIN)/python
 CPP_SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 PYTHON_SOURCES := engine grammars agents bench tests requirements
 
-.PHONY: help setup demo test test-cpp test-slow lint format lock sanitize bench-overhead bench-maskbench bench-coverage bench-peers clean
+.PHONY: help setup demo test test-cpp test-slow lint format lock sanitize conformance round-trip bench-overhead \
+  bench-maskbench bench-coverage bench-peers clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,6 +56,12 @@ sanitize: setup  ## the C++ tests under AddressSanitizer and UndefinedBehaviorSa
 	  -DTAMIS_PYTHON=OFF -DTAMIS_CPP_TESTS=ON -DTAMIS_SANITIZE=ON > /dev/null
 	$(BIN)/cmake --build build/sanitize > /dev/null
 	$(BIN)/ctest --test-dir build/sanitize --output-on-failure
+
+conformance: setup  ## the JSON-Schema-Test-Suite, group by group, and what differs from the recorded outcomes
+	$(RUN) -m tests.grammars.conformance
+
+round-trip: setup  ## 5,000 generated schemas, instances and mutants, judged as jsonschema judges them
+	$(RUN) -m tests.grammars.round_trip --cases 5000
 
 $(VENV)/.linters: $(VENV)/.installed requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/dev.lock

@@ -11,6 +11,7 @@
 #include "automaton/automaton.hpp"
 #include "grammar/ir.hpp"
 #include "grammar/passes.hpp"
+#include "json_schema/bindings.hpp"
 #include "vocabulary/token_automaton.hpp"
 #include "vocabulary/vocabulary.hpp"
 
@@ -62,6 +63,17 @@ class Builder {
   void define(NodeId rule, NodeId body) { changeable().define(rule, checked({body})[0]); }
   bool is_nothing(NodeId node) const { return node == Grammar::kNothing; }
   std::string node_text(NodeId node) { return to_text(*grammar_, checked({node})[0]); }
+
+  NodeId json_schema(std::string source, std::optional<std::string> resources, const std::string& property_order,
+                     const std::string& whitespace, bool assert_formats, bool labels, const nb::callable& patterns,
+                     const nb::callable& documents) {
+    const schema::Options options = schema::options_of(property_order, whitespace, assert_formats, labels);
+    const auto fragment_of = [](const nb::handle& builder, NodeId node) {
+      return schema::Fragment{nb::cast<Builder&>(builder).grammar_, node};
+    };
+    return schema::lower_schema(changeable(), std::move(source), std::move(resources), options, patterns, documents,
+                                fragment_of);
+  }
 
   std::vector<std::pair<std::string, std::string>> trace(NodeId start) {
     Grammar copy = *grammar_;
@@ -199,6 +211,12 @@ NB_MODULE(_core, m) {
   nb::exception<EmptyLanguageError>(m, "EmptyLanguageError", compile_error);
   nb::exception<LimitError>(m, "AutomatonLimitError", PyExc_RuntimeError);
 
+  m.def("canonical_json", &schema::canonical_text, "source"_a,
+        "The same JSON in ASCII without blanks; raises GrammarError, with line and column, for other texts.");
+
+  m.def("json_text", &schema::text_of, "value"_a, "what"_a,
+        "The JSON of a Python value in ASCII without blanks; raises GrammarError where it has none, about `what` it is.");
+
   nb::class_<MachineSource>(m, "MachineSource", "A language that no grammar can say; see GrammarBuilder.machine.");
 
   nb::class_<Builder>(m, "GrammarBuilder", "Builds a grammar expression by expression; nodes are ints of this builder.")
@@ -220,6 +238,10 @@ NB_MODULE(_core, m) {
       .def("rule", &Builder::rule, "name"_a, "Declares a rule; the node refers to it.")
       .def("label", &Builder::label, "name"_a, "node"_a, "The node under a name that diagnostics can tell.")
       .def("define", &Builder::define, "rule"_a, "body"_a)
+      .def("json_schema", &Builder::json_schema, "source"_a, "resources"_a.none(), "property_order"_a, "whitespace"_a,
+           "assert_formats"_a, "labels"_a, "patterns"_a, "documents"_a,
+           "The JSON texts of the instances of a schema.  patterns(kind, text, codec, pointer) returns (builder, node), or "
+           "None for a format that asserts nothing; documents(uri) the JSON text of a well-known document, or None.")
       .def("is_nothing", &Builder::is_nothing, "node"_a)
       .def("to_text", &Builder::node_text, "node"_a)
       .def("trace", &Builder::trace, "start"_a, "(pass, grammar as text) after every pass of the compiler.")

@@ -6,6 +6,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from inspect import signature
 from typing import Any, Final, get_type_hints
@@ -153,8 +154,7 @@ def _checked(kind: str, lower: Callable[..., int], options: Mapping[str, Any]) -
     """The options, which must be known to the front end and have the types that its `lower` declares."""
     if not isinstance(options, Mapping):
         raise GrammarError(f"the options of a grammar are a dictionary, not {type(options).__name__}")
-    known = list(signature(lower).parameters)[2:]  # behind the builder and the source
-    types = get_type_hints(lower)
+    known, types = _options_of(lower)
     for name, value in options.items():
         if name not in known:
             raise GrammarError(
@@ -167,6 +167,12 @@ def _checked(kind: str, lower: Callable[..., int], options: Mapping[str, Any]) -
                 f"the option {name} of {kind} must be {wanted}, not {type(value).__name__}", text=repr(value)
             )
     return dict(options)
+
+
+@cache
+def _options_of(lower: Callable[..., int]) -> tuple[list[str], dict[str, Any]]:
+    """The names of a front end's options, and their types."""
+    return list(signature(lower).parameters)[2:], get_type_hints(lower)  # behind the builder and the source
 
 
 class _Automata:

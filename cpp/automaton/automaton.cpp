@@ -287,9 +287,10 @@ Automaton::ContextId Automaton::returned(ContextId context) const {
       todo.pop_back();
       continue;
     }
-    const std::vector<std::uint32_t> words = contexts_.copy(here);
+    std::vector<std::uint32_t> words = contexts_.copy(here);
     bool ready = true;
     for (std::size_t i = 1; i < words.size(); i += 2) {
+      words[i] = subsets_->entered(words[i]);
       if (subsets_->info(words[i]).final && returned_[words[i + 1]] == kNoContext) {
         todo.push_back(words[i + 1]);
         ready = false;

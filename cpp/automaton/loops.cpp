@@ -23,6 +23,7 @@ std::optional<Subsets::Loop> Subsets::find_loop(SubsetId subset) {
   if (positions.size() > kPositions) return std::nullopt;
   for (const Position p : positions) {
     const Nfa::Kind kind = nfa_.states[state_of(p)].kind;
+    if (is_unentered(p)) return std::nullopt;
     if (kind == Nfa::Kind::kBoolean) return loop_of_combination(subset, p);
     if (kind == Nfa::Kind::kChars && machine_state_of(p) != ByteMachine::kStart) return std::nullopt;
   }

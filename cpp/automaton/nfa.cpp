@@ -26,7 +26,8 @@ class Nfa::Compiler {
       : grammar_(grammar), nfa_(nfa), max_states_(max_states), sizes_(grammar.size()) {
     const Reach reached = reach(grammar);
     choose_inlined();
-    find_calls();
+    calls_rules_ = find_calls(false);
+    leads_to_rules_ = find_calls(true);
     make_machines(reached);
     rank_rules();
   }
@@ -53,12 +54,12 @@ class Nfa::Compiler {
       const bool negated = grammar_[part].kind == NodeKind::kComplement;
       const NodeId operand = negated ? grammar_[part].a : part;
       if (grammar_[operand].kind == NodeKind::kMachine) {
-        operands.push_back({Nfa::OperandKind::kMachine, grammar_[operand].a, negated});
+        operands.push_back({Nfa::OperandKind::kMachine, grammar_[operand].a, negated, false});
         continue;
       }
       const Nfa::StateId start = build(operand, Nfa::kFinal);
       const auto kind = calls_rules_[operand] ? Nfa::OperandKind::kGrammar : Nfa::OperandKind::kRegular;
-      operands.push_back({kind, start, negated});
+      operands.push_back({kind, start, negated, !leads_to_rules_[operand]});
     }
     const auto made = static_cast<std::uint32_t>(nfa_.booleans.size());
     nfa_.booleans.push_back(std::move(operands));
@@ -91,24 +92,28 @@ class Nfa::Compiler {
     }
   }
 
-  void find_calls() {
-    calls_rules_.assign(grammar_.size(), false);
+  // Nodes that call rules which are not inlined.  The operands of combinations in them call on their own account, and
+  // count only if asked for, as do machines.
+  std::vector<bool> find_calls(bool through_combinations) const {
+    std::vector<bool> calls(grammar_.size(), false);
     std::vector<bool> rules(grammar_.rules.size());
     for (RuleId rule = 0; rule < rules.size(); ++rule) rules[rule] = !inlined_[rule];
     for (bool changed = true; changed;) {
       changed = false;
       for (NodeId id = 0; id < grammar_.size(); ++id) {
-        if (grammar_[id].kind == NodeKind::kRule) calls_rules_[id] = rules[grammar_[id].a];
-        // Combinations call on their own account.
-        if (grammar_[id].kind == NodeKind::kIntersect || grammar_[id].kind == NodeKind::kComplement) continue;
+        const NodeKind kind = grammar_[id].kind;
+        if (kind == NodeKind::kRule) calls[id] = rules[grammar_[id].a];
+        if (kind == NodeKind::kMachine) calls[id] = through_combinations;
+        if (!through_combinations && (kind == NodeKind::kIntersect || kind == NodeKind::kComplement)) continue;
         for (const NodeId child : grammar_.children(id)) {
-          if (calls_rules_[child]) calls_rules_[id] = true;
+          if (calls[child]) calls[id] = true;
         }
       }
       for (RuleId rule = 0; rule < rules.size(); ++rule) {
-        if (!rules[rule] && calls_rules_[grammar_.rules[rule].body]) rules[rule] = changed = true;
+        if (!rules[rule] && calls[grammar_.rules[rule].body]) rules[rule] = changed = true;
       }
     }
+    return calls;
   }
 
   // How often each rule is written, with shared nodes copied.
@@ -284,7 +289,8 @@ class Nfa::Compiler {
   std::vector<std::uint64_t> rule_size_;
   std::vector<std::uint64_t> sizes_;  // per node, 0 until known
   std::vector<std::uint32_t> machine_of_;
-  std::vector<bool> calls_rules_;  // per node: a rule that is not inlined
+  std::vector<bool> calls_rules_;     // per node: a rule that is not inlined
+  std::vector<bool> leads_to_rules_;  // per node: that, or a machine, also inside of combinations
   std::unordered_map<std::uint64_t, Nfa::StateId> built_;
   std::unordered_map<NodeId, std::uint32_t> combinations_;
 };

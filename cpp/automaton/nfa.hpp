@@ -49,6 +49,7 @@ class Nfa {
     OperandKind kind;
     std::uint32_t start;  // an NFA state, or the number of a machine
     bool negated;
+    bool decidable;  // regular, and so are all operands of combinations in it: a finite search knows its members
   };
   using Boolean = std::vector<Operand>;  // all of them hold
 

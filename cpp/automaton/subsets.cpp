@@ -32,7 +32,9 @@ ByteClasses::ByteClasses(const Nfa& nfa) {
 // Gathers the positions that some reach without input.  Collections may nest: starting a combination can take one.
 class Subsets::Collector {
  public:
-  explicit Collector(Subsets& subsets) : s_(subsets), nfa_(subsets.nfa_) {
+  // Without `enter`, combinations that lead to rules are left where they are, to be entered when a rule has ended in
+  // front of them: until then they may well lead to the same place again.
+  explicit Collector(Subsets& subsets, bool enter) : s_(subsets), nfa_(subsets.nfa_), enter_(enter) {
     if (++s_.collections_ == 0) {
       std::fill(s_.seen_plain_.begin(), s_.seen_plain_.end(), 0);
       s_.collections_ = 1;
@@ -41,6 +43,7 @@ class Subsets::Collector {
   }
 
   void add(Position p) { todo_.push_back(p); }
+  void keep(Position p) { core_.push_back(p); }
 
   void add_tuple(Nfa::StateId state, FrameId parent, TupleId tuple) {
     if (s_.accepts(tuple)) todo_.push_back(position(nfa_.states[state].b, 0, parent));
@@ -110,13 +113,22 @@ class Subsets::Collector {
       case Nfa::Kind::kLater:  // built above
         break;
       case Nfa::Kind::kBoolean:
-        add_tuple(id, frame_id, s_.tuple_start(state.a));
+        if (enter_ || is_decidable(nfa_.booleans[state.a])) {
+          add_tuple(id, frame_id, s_.tuple_start(state.a));
+        } else {
+          core_.push_back(p);
+        }
         break;
     }
   }
 
+  static bool is_decidable(const Nfa::Boolean& operands) {
+    return std::all_of(operands.begin(), operands.end(), [](const Nfa::Operand& operand) { return operand.decidable; });
+  }
+
   Subsets& s_;
   const Nfa& nfa_;
+  bool enter_;
   std::uint32_t collection_;
   std::vector<Position> todo_;
   std::vector<Position> core_;
@@ -136,8 +148,8 @@ Subsets::Position Subsets::position(Nfa::StateId state, std::uint32_t machine_st
 
 SubsetId Subsets::start_of(Nfa::StateId state) { return closure(position(state, 0, 0)); }
 
-SubsetId Subsets::closure(Position p) {
-  Collector collector(*this);
+SubsetId Subsets::closure(Position p, bool enter) {
+  Collector collector(*this, enter);
   collector.add(p);
   return collector.collected();
 }
@@ -161,7 +173,7 @@ Subsets::Position Subsets::after_byte(Position p, ByteMachine::State machine_sta
 
 SubsetId Subsets::collected(const std::vector<Target>& targets) {
   if (targets.empty()) return kEmpty;
-  Collector collector(*this);
+  Collector collector(*this, true);
   for (const Target& target : targets) {
     if (target.tuple == kNoTuple) {
       collector.add(target.position);
@@ -238,7 +250,7 @@ const std::vector<Subsets::Call>& Subsets::calls(SubsetId subset) {
   for (const Position p : subsets_.copy(subset)) {
     const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind != Nfa::Kind::kCall) continue;
-    const SubsetId returns_to = closure(position(state.b, 0, frame_of(p)));
+    const SubsetId returns_to = closure(position(state.b, 0, frame_of(p)), false);
     const auto same = std::find_if(calls.begin(), calls.end(), [&](const Call& c) { return c.rule == state.a; });
     if (same == calls.end()) {
       calls.push_back({state.a, returns_to});
@@ -249,6 +261,22 @@ const std::vector<Subsets::Call>& Subsets::calls(SubsetId subset) {
   infos_[subset].calls = std::move(calls);
   infos_[subset].calls_known = true;
   return infos_[subset].calls;
+}
+
+SubsetId Subsets::entered(SubsetId subset) {
+  if (!infos_[subset].unentered) return subset;
+  if (infos_[subset].entered) return *infos_[subset].entered;
+  Collector collector(*this, true);
+  for (const Position p : subsets_.copy(subset)) {
+    if (is_unentered(p)) {
+      collector.add(p);
+    } else {
+      collector.keep(p);
+    }
+  }
+  const SubsetId made = collector.collected();
+  infos_[subset].entered = made;
+  return made;
 }
 
 bool Subsets::has_member(std::uint32_t combination) {
@@ -273,7 +301,8 @@ SubsetId Subsets::interned(const std::vector<Position>& positions) {
     const Nfa::Kind kind = nfa_.states[state_of(p)].kind;
     info.final = info.final || kind == Nfa::Kind::kFinal;
     info.consumes = info.consumes || kind == Nfa::Kind::kChars || kind == Nfa::Kind::kBoolean;
-    if (kind == Nfa::Kind::kBoolean) {
+    info.unentered = info.unentered || is_unentered(p);
+    if (kind == Nfa::Kind::kBoolean && !is_unentered(p)) {
       const auto& operands = nfa_.booleans[tuples_.begin(frames_.begin(frame_of(p))[1])[0]];
       info.stepwise = info.stepwise || std::any_of(operands.begin(), operands.end(), [](const Nfa::Operand& operand) {
                         return operand.kind != Nfa::OperandKind::kRegular;
@@ -364,12 +393,12 @@ bool Subsets::accepts(TupleId tuple) const {
   return true;
 }
 
-// Whether operands that are no regular expressions agree is not decided; the others are held against each other.
-Subsets::TupleId Subsets::regular_part(TupleId tuple) {
+// Whether operands that are not regular throughout agree is not decided; the others are held against each other.
+Subsets::TupleId Subsets::decidable_part(TupleId tuple) {
   std::vector<std::uint32_t> words = tuples_.copy(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[words[0]];
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    if (operands[i].kind != Nfa::OperandKind::kRegular) words[i + 1] = kFree;
+    if (!operands[i].decidable) words[i + 1] = kFree;
   }
   return interned_tuple(words);
 }
@@ -395,17 +424,17 @@ bool Subsets::can_continue(TupleId tuple) {
   if (continues_[tuple] != Answer::kUnknown) return continues_[tuple] == Answer::kYes;
   const std::vector<std::uint32_t> words = tuples_.copy(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[words[0]];
-  bool all_regular = true;
-  bool some_regular = false;
+  bool all_decidable = true;
+  bool some_decidable = false;
   bool gone = false;
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    const bool regular = operands[i].kind == Nfa::OperandKind::kRegular;
-    all_regular = all_regular && (regular || words[i + 1] == kFree);
-    some_regular = some_regular || regular;
-    gone = gone || (!regular && !operands[i].negated && words[i + 1] == NestedStates::kGone);
+    all_decidable = all_decidable && (operands[i].decidable || words[i + 1] == kFree);
+    some_decidable = some_decidable || operands[i].decidable;
+    gone = gone || (operands[i].kind != Nfa::OperandKind::kRegular && !operands[i].negated &&
+                    words[i + 1] == NestedStates::kGone);
   }
-  if (gone || !all_regular) {
-    const bool answer = !gone && (!some_regular || can_continue(regular_part(tuple)));
+  if (gone || !all_decidable) {
+    const bool answer = !gone && (!some_decidable || can_continue(decidable_part(tuple)));
     continues_[tuple] = answer ? Answer::kYes : Answer::kNo;
     return answer;
   }

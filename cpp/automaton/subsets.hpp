@@ -59,9 +59,11 @@ class Subsets {
     bool final = false;     // a rule ends here
     bool consumes = false;  // some byte may follow before any rule ends or is called
     bool only_final = false;
-    bool stepwise = false;  // a step may be costly (it takes operands that are no regular expressions along)
+    bool unentered = false;  // has combinations that are left for `entered`
+    bool stepwise = false;   // a step may be costly (it takes operands that are no regular expressions along)
     bool calls_known = false;
     std::vector<Call> calls;
+    std::optional<SubsetId> entered;
   };
 
   Subsets(Nfa& nfa, const ByteClasses& classes, NestedStates& nested);
@@ -71,6 +73,9 @@ class Subsets {
   SubsetId unite(SubsetId a, SubsetId b);
   const Info& info(SubsetId subset) const { return infos_[subset]; }
   const std::vector<Call>& calls(SubsetId subset);
+
+  // What a rule returns to, once it has: its combinations are entered only then.
+  SubsetId entered(SubsetId subset);
 
   // Reads characters of one machine, up to `most` of them, and what follows does not depend on which; no byte that
   // begins such a character leads anywhere else.
@@ -104,6 +109,10 @@ class Subsets {
   static std::uint32_t machine_state_of(Position p) { return static_cast<std::uint32_t>((p >> 28) & 0xFFFU); }
   static FrameId frame_of(Position p) { return static_cast<FrameId>(p >> 40); }
 
+  bool is_unentered(Position p) const {
+    return nfa_.states[state_of(p)].kind == Nfa::Kind::kBoolean && machine_state_of(p) == 0;
+  }
+
   class Collector;
 
   std::optional<Loop> find_loop(SubsetId subset);
@@ -112,7 +121,7 @@ class Subsets {
   std::optional<Loop> loop_of_tuple(TupleId tuple);
   bool leaves_alone(SubsetId subset, const std::vector<Position>& own, std::uint32_t machine) const;
   std::bitset<256> first_bytes(SubsetId subset, const std::vector<Position>& without) const;
-  SubsetId closure(Position p);
+  SubsetId closure(Position p, bool enter = true);
   // Where a position leads: a position to be added, or a combination that has come on.
   struct Target {
     Position position;
@@ -132,7 +141,7 @@ class Subsets {
   TupleId interned_tuple(const std::vector<std::uint32_t>& tuple);
   bool accepts(TupleId tuple) const;
   bool can_continue(TupleId tuple);
-  TupleId regular_part(TupleId tuple);
+  TupleId decidable_part(TupleId tuple);
   std::vector<std::uint32_t> ways_on(TupleId tuple);
 
   Nfa& nfa_;

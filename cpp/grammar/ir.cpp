@@ -43,7 +43,7 @@ CharSet set_intersection(const CharSet& a, const CharSet& b) {
   return out;
 }
 
-Grammar::Grammar() {
+Grammar::Grammar() : index_(256, {0, kNothing}) {
   nodes_.push_back({NodeKind::kNothing});
   nodes_.push_back({NodeKind::kEmpty});
 }
@@ -62,17 +62,27 @@ std::span<const NodeId> Grammar::children(NodeId id) const {
   }
 }
 
+std::uint64_t Grammar::hash_of(const Node& node, std::span<const NodeId> children) {
+  std::uint64_t h = mix(static_cast<std::uint64_t>(node.kind), static_cast<std::uint64_t>(node.a) << 32 | node.b);
+  if (node.kind == NodeKind::kRepeat) {
+    h = mix(h, static_cast<std::uint64_t>(static_cast<std::uint32_t>(node.min)) << 32 |
+                   static_cast<std::uint32_t>(node.max));
+  }
+  return children.empty() ? h : hash_words(children.data(), children.size(), h);
+}
+
 NodeId Grammar::intern(Node node, const std::vector<NodeId>& children) {
-  std::uint64_t h = hash_words(children.data(), children.size(), static_cast<std::uint64_t>(node.kind));
-  h = mix(mix(h, node.a), node.b);
-  h = mix(mix(h, static_cast<std::uint32_t>(node.min)), static_cast<std::uint32_t>(node.max));
-  const auto [begin, end] = index_.equal_range(h);
-  for (auto it = begin; it != end; ++it) {
-    const Node& other = nodes_[it->second];
+  const std::uint64_t h = hash_of(node, children);
+  const auto tag = static_cast<std::uint32_t>(h >> 32);
+  const std::size_t mask = index_.size() - 1;
+  std::size_t slot = h & mask;
+  for (; index_[slot].second != kNothing; slot = (slot + 1) & mask) {
+    if (index_[slot].first != tag) continue;
+    const Node& other = nodes_[index_[slot].second];
     if (other.kind == node.kind && other.a == node.a && other.b == node.b && other.min == node.min &&
         other.max == node.max && other.child_count == children.size() &&
         std::equal(children.begin(), children.end(), child_pool_.begin() + other.first_child)) {
-      return it->second;
+      return index_[slot].second;
     }
   }
   node.first_child = static_cast<std::uint32_t>(child_pool_.size());
@@ -80,8 +90,23 @@ NodeId Grammar::intern(Node node, const std::vector<NodeId>& children) {
   child_pool_.insert(child_pool_.end(), children.begin(), children.end());
   const auto id = static_cast<NodeId>(nodes_.size());
   nodes_.push_back(node);
-  index_.emplace(h, id);
+  index_[slot] = {tag, id};
+  if (nodes_.size() * 2 > index_.size()) grow_index();
   return id;
+}
+
+// The low half of a hash is its slot, so the whole hash is worked out again.
+void Grammar::grow_index() {
+  std::vector<std::pair<std::uint32_t, NodeId>> larger(index_.size() * 4, {0, kNothing});
+  const std::size_t mask = larger.size() - 1;
+  for (const auto& [tag, id] : index_) {
+    if (id == kNothing) continue;
+    const Node& node = nodes_[id];
+    std::size_t slot = hash_of(node, {child_pool_.data() + node.first_child, node.child_count}) & mask;
+    while (larger[slot].second != kNothing) slot = (slot + 1) & mask;
+    larger[slot] = {tag, id};
+  }
+  index_ = std::move(larger);
 }
 
 std::uint32_t Grammar::intern_char_set(CharSet set) {
@@ -112,6 +137,7 @@ NodeId Grammar::seq(NodeId first, NodeId second) {
   if (first == kNothing || second == kNothing) return kNothing;
   if (first == kEmpty) return second;
   if (second == kEmpty) return first;
+  if (nodes_[first].kind != NodeKind::kSeq) return join(first, second);
   // Right-nested, so that common tails are one node: (a b) c becomes a (b c).
   std::vector<NodeId> left;
   while (nodes_[first].kind == NodeKind::kSeq) {
@@ -127,6 +153,16 @@ NodeId Grammar::seq(NodeId first, NodeId second) {
     tail = intern(node);
   }
   return tail;
+}
+
+NodeId Grammar::join(NodeId first, NodeId second) {
+  if (first == kNothing || second == kNothing) return kNothing;
+  if (first == kEmpty) return second;
+  if (second == kEmpty) return first;
+  Node node{NodeKind::kSeq};
+  node.a = first;
+  node.b = second;
+  return intern(node);
 }
 
 NodeId Grammar::seq(const std::vector<NodeId>& nodes) {

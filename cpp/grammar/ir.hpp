@@ -89,6 +89,8 @@ class Grammar {
   NodeId chars(CharSet ranges, Codec codec);
   NodeId seq(NodeId first, NodeId second);
   NodeId seq(const std::vector<NodeId>& nodes);
+  // Like seq, but `first` stays one node: worth it where it is long and used in many places.
+  NodeId join(NodeId first, NodeId second);
   NodeId alt(const std::vector<NodeId>& nodes);
   NodeId repeat(NodeId node, std::int32_t min, std::int32_t max);
   NodeId optional(NodeId node) { return alt({node, kEmpty}); }
@@ -119,12 +121,14 @@ class Grammar {
   NodeId alt(const std::vector<NodeId>& nodes, int depth);
   std::vector<NodeId> factored(const std::vector<NodeId>& alternatives, int depth);
   NodeId intern(Node node, const std::vector<NodeId>& children = {});
+  static std::uint64_t hash_of(const Node& node, std::span<const NodeId> children);
+  void grow_index();
   std::uint32_t intern_char_set(CharSet set);
 
   std::vector<Node> nodes_;
   std::vector<NodeId> child_pool_;
   std::vector<CharSet> char_sets_;
-  std::unordered_multimap<std::uint64_t, NodeId> index_;
+  std::vector<std::pair<std::uint32_t, NodeId>> index_;  // open addressing: hash and node, kNothing where free
   std::unordered_multimap<std::uint64_t, std::uint32_t> char_set_index_;
 };
 

@@ -1,5 +1,6 @@
-// Tests of the core without Python, fit for sanitizers: small checks of each part, random grammars for memory errors,
-// and threads on one automaton.
+// Tests of the core without Python, fit for sanitizers: small checks of each part, random grammars against a slow
+// recogniser, and threads on one automaton.
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -12,6 +13,7 @@
 #include "../grammar/ir.hpp"
 #include "../grammar/passes.hpp"
 #include "../vocabulary/token_automaton.hpp"
+#include "random_case.hpp"
 
 using namespace tamis;
 
@@ -143,44 +145,22 @@ void test_vocabulary() {
   EXPECT(t.advance(t.start(), 7) == TokenAutomaton::kRejected);
 }
 
-// Random grammars and random strings: nothing to compare with here, the sanitizers watch.
-void test_random_grammars() {
+// Random bytes as grammars and texts, against the slow recogniser.
+void test_random_cases() {
   std::mt19937 random(7);
-  for (int round = 0; round < 400; ++round) {
-    Grammar g;
-    std::vector<NodeId> rules;
-    for (int i = 0; i < 3; ++i) rules.push_back(g.rule(std::string(1, static_cast<char>('s' + i))));
-    std::vector<NodeId> pool = {Grammar::kEmpty, letters(g, "a"), letters(g, "b"), letters(g, "ab")};
-    const std::size_t plain = pool.size();
-    const auto any = [&] { return pool[random() % pool.size()]; };
-    for (int i = 0; i < 3; ++i)
-      pool.push_back(
-          g.intersect({g.repeat(pool[1 + random() % 3], 0, 4), g.complement(pool[1 + random() % (plain - 1)])}));
-    pool.insert(pool.end(), rules.begin(), rules.end());
-    for (int i = 0; i < 10; ++i) {
-      switch (random() % 3) {
-        case 0:
-          pool.push_back(g.seq(any(), any()));
-          break;
-        case 1:
-          pool.push_back(g.alt({any(), any()}));
-          break;
-        default: {
-          const auto min = static_cast<std::int32_t>(random() % 3);
-          pool.push_back(g.repeat(any(), min, random() % 2 == 0 ? Grammar::kUnbounded : min + 30));
-        }
-      }
-    }
-    for (const NodeId rule : rules) g.define(rule, pool[pool.size() - 1 - random() % 6]);
-    g.start = rules[0];
-    try {
-      const Automaton a(std::make_shared<const Grammar>(g), {100'000, 64 << 20});
-      StateId state = a.start();
-      for (int i = 0; i < 60 && state != Automaton::kDead; ++i) state = a.step(state, "ab"[random() % 2]);
-    } catch (const CompileError&) {
-    } catch (const LimitError&) {
+  std::size_t members = 0;
+  for (int round = 0; round < 1000; ++round) {
+    std::vector<std::uint8_t> bytes(60 + random() % 200);
+    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
+    const RandomCase tried(bytes.data(), bytes.size());
+    const std::string wrong = wrong_answer(tried);
+    if (!wrong.empty()) std::fprintf(stderr, "%s\n%s\n", wrong.c_str(), to_text(tried.grammar).c_str());
+    EXPECT(wrong.empty());
+    for (const std::string& text : tried.texts) {
+      members += static_cast<std::size_t>(std::popcount(Reference(tried.grammar, text).prefixes()));
     }
   }
+  EXPECT(members > 5'000);
 }
 
 void test_threads() {
@@ -211,7 +191,7 @@ int main() {
   test_passes();
   test_automaton();
   test_vocabulary();
-  test_random_grammars();
+  test_random_cases();
   test_threads();
   std::puts("all passed");
 }

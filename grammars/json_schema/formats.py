@@ -1,12 +1,8 @@
-"""The standard formats as regular expressions (ECMA syntax, matched against the whole string).
+"""The standard formats: what grammar each one is, mostly as one regular expression (ECMA syntax, on the whole string).
 
 Sources: RFC 3339 (dates and times, durations in appendix A), RFC 4122 (uuid), RFC 3986 (uri), RFC 3987 (iri), RFC
 6570 (uri-template), RFC 5321 section 4.1.2 (email), RFC 1123 section 2.1 with RFC 5890 (hostname), RFC 2673 section
 3.2 (ipv4), RFC 4291 section 2.2 (ipv6), RFC 6901 (json-pointer).
-
-Two formats are not exact. time and date-time have second 60 only with offset zero (23:59:60Z): any other offset would
-pair each local minute with an offset, thousands of branches in every schema with a time. hostname takes every label
-that begins with xn-- and is well-formed in ASCII for punycode, without decoding it.
 """
 
 from __future__ import annotations
@@ -14,19 +10,49 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-_YEAR = r"\d{4}"
+from ..builder import Builder
+from ..regex import Node, lower_pattern, parse
+
+# A union of intersections of expressions.
+Recipe = list[tuple[str, ...]]
+
 _LEAP_YEAR = r"(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+_COMMON_YEAR = r"(?:\d\d(?:[02468][1235679]|[13579][01345789])|(?:[02468][1235679]|[13579][01345789])00)"
 _DATE = (
-    rf"(?:{_YEAR}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
+    r"(?:\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
     rf"|{_LEAP_YEAR}-02-29)"
 )
+_LAST_OF_MONTH = rf"(?:\d{{4}}-(?:(?:0[13578]|1[02])-31|(?:0[469]|11)-30)|{_COMMON_YEAR}-02-28|{_LEAP_YEAR}-02-29)"
+_FIRST_OF_MONTH = r"\d{4}-(?:0[1-9]|1[0-2])-01"
+_FRACTION = r"(?:\.\d+)?"
+_OFFSET = r"(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
+_TIME = rf"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d{_FRACTION}{_OFFSET}"
 
 
-# Second 60 ends a UTC day; only offset zero is taken (see above).
-_TIME = (
-    r"(?:(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
-    r"|23:59:60(?:\.\d+)?(?:[Zz]|[+-]00:00))"
-)
+def _leap_seconds(first: str = "", last: str = "") -> Recipe:
+    """Second 60, which only the last minute of a UTC day has, under any offset.
+
+    `first` and `last` stand before the time where the local day is the one after that UTC day, and where it is the
+    same day; of a date-time they say that UTC's day is the last one of its month (RFC 3339, appendix D). Hours are
+    paired with hours and minutes with minutes, which intersected say what thousands of pairs of times would.
+    """
+
+    def union(day: str, cases: list[tuple[str, str]]) -> str:
+        return f"{day}(?:{'|'.join(f'{local}:60{_FRACTION}{offset}' for local, offset in cases)})"
+
+    # Local time = 23:59 - offset, on the same day.
+    behind = [(f"{hour:02}:[0-5]\\d", f"-{23 - hour:02}:[0-5]\\d") for hour in range(24)]
+    behind_minutes = [(f"\\d\\d:{minute:02}", f"-\\d\\d:{59 - minute:02}") for minute in range(60)]
+    # Local time = offset - 00:01, on the next day.
+    ahead = [(f"{hour:02}:[0-5]\\d", rf"\+{hour:02}:[0-5]\d") for hour in range(24)]
+    ahead_minutes = [(f"\\d\\d:{minute:02}", rf"\+\d\d:{minute + 1:02}") for minute in range(59)]
+    full_hours = [(f"{hour:02}:59", rf"\+{hour + 1:02}:00") for hour in range(23)]
+    return [
+        (rf"{last}23:59:60{_FRACTION}(?:[Zz]|\+00:00)",),
+        (union(last, behind), union(last, behind_minutes)),
+        (union(first, ahead), union(first, ahead_minutes)),
+        (union(first, full_hours),),
+    ]
 
 
 def _duration() -> str:
@@ -54,13 +80,11 @@ def _ipv6() -> str:
     return "(?:" + "|".join(forms) + ")"
 
 
-# At most 63 characters, no hyphen at either end, nor as third and fourth (RFC 5891, 4.2.3.1) but behind xn, which
-# announces punycode.
+# At most 63 characters, no hyphen at either end, nor as third and fourth (RFC 5891, 4.2.3.1).
 _ALNUM = "[A-Za-z0-9]"
 _LABEL = (
-    rf"(?:{_ALNUM}(?:[A-Za-z0-9-]{{0,2}}{_ALNUM}"
+    rf"{_ALNUM}(?:[A-Za-z0-9-]{{0,2}}{_ALNUM}"
     rf"|[A-Za-z0-9-](?:{_ALNUM}[A-Za-z0-9-]|-{_ALNUM})[A-Za-z0-9-]{{0,58}}{_ALNUM})?"
-    rf"|[Xx][Nn]--[A-Za-z0-9-]{{0,58}}{_ALNUM})"
 )
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]+"
 
@@ -109,34 +133,46 @@ def _uri_template() -> str:
 
 _POINTER = r"(?:/(?:[^/~]|~[01])*)*"
 
-_EXPRESSIONS: dict[str, Callable[[], str]] = {
-    "date": lambda: _DATE,
-    "time": lambda: _TIME,
-    "date-time": lambda: rf"{_DATE}[Tt]{_TIME}",
-    "duration": _duration,
-    "uuid": lambda: r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
-    "ipv4": lambda: _IPV4,
-    "ipv6": _ipv6,
-    "email": lambda: _email(""),
-    "idn-email": lambda: _email(r"\u{80}-\u{10ffff}"),
-    "hostname": lambda: rf"{_LABEL}(?:\.{_LABEL})*",
-    "uri": lambda: _uri(relative=False),
-    "uri-reference": lambda: _uri(relative=True),
-    "iri": lambda: _uri(False, _UCSCHAR, _IPRIVATE),
-    "iri-reference": lambda: _uri(True, _UCSCHAR, _IPRIVATE),
-    "uri-template": _uri_template,
-    "json-pointer": lambda: _POINTER,
-    "relative-json-pointer": lambda: rf"(?:0|[1-9]\d*)(?:#|{_POINTER})",
+_RECIPES: dict[str, Callable[[], Recipe]] = {
+    "date": lambda: [(_DATE,)],
+    "time": lambda: [(_TIME,), *_leap_seconds()],
+    "date-time": lambda: [
+        (f"{_DATE}[Tt]{_TIME}",),
+        *_leap_seconds(first=f"{_FIRST_OF_MONTH}[Tt]", last=f"{_LAST_OF_MONTH}[Tt]"),
+    ],
+    "duration": lambda: [(_duration(),)],
+    "uuid": lambda: [(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",)],
+    "ipv4": lambda: [(_IPV4,)],
+    "ipv6": lambda: [(_ipv6(),)],
+    "email": lambda: [(_email(""),)],
+    "idn-email": lambda: [(_email(r"\u{80}-\u{10ffff}"),)],
+    "hostname": lambda: [(rf"{_LABEL}(?:\.{_LABEL})*", "[A-Za-z0-9.-]{1,253}")],
+    "uri": lambda: [(_uri(relative=False),)],
+    "uri-reference": lambda: [(_uri(relative=True),)],
+    "iri": lambda: [(_uri(False, _UCSCHAR, _IPRIVATE),)],
+    "iri-reference": lambda: [(_uri(True, _UCSCHAR, _IPRIVATE),)],
+    "uri-template": lambda: [(_uri_template(),)],
+    "json-pointer": lambda: [(_POINTER,)],
+    "relative-json-pointer": lambda: [(rf"(?:0|[1-9]\d*)(?:#|{_POINTER})",)],
 }
 
-# Formats with a limit on the whole length.
-LONGEST = {"hostname": 253}
-
-# Every format that a draft defines; None where no regular expression says it.
-KNOWN_FORMATS: dict[str, object] = {**_EXPRESSIONS, "regex": None, "idn-hostname": None}
+# Every format that a draft defines; False where no recipe says it.
+KNOWN_FORMATS: dict[str, bool] = {**dict.fromkeys(_RECIPES, True), "regex": False, "idn-hostname": False}
 
 
 @cache
-def expression(name: str) -> str:
-    """The regular expression of a format."""
-    return _EXPRESSIONS[name]()
+def recipe(name: str) -> Recipe:
+    """What the format `name` is: a union of intersections of regular expressions (ECMA, on the whole string)."""
+    return _RECIPES[name]()
+
+
+@cache
+def _trees(name: str) -> list[tuple[Node, ...]]:
+    return [tuple(parse(part, dialect="ecma") for part in parts) for parts in recipe(name)]
+
+
+def lower(builder: Builder, name: str, codec: int) -> int:
+    """The node of all strings of the format `name`, spelled by `codec`."""
+    return builder.alt(
+        [builder.intersect([lower_pattern(builder, tree, codec) for tree in trees]) for trees in _trees(name)]
+    )
