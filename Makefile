@@ -9,7 +9,8 @@ FUZZ_SECONDS ?= 600
 CPP_SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 PYTHON_SOURCES := engine grammars agents bench tests requirements
 
-.PHONY: help setup demo test test-cpp test-slow lint format lock sanitize conformance round-trip fuzz fuzz-bytes fuzz-regex fuzz-schema fuzz-lark bench-overhead bench-maskbench bench-lark clean
+.PHONY: help setup demo test test-cpp test-slow lint format lock sanitize conformance round-trip fuzz fuzz-bytes fuzz-regex \
+  fuzz-schema fuzz-lark bench-overhead bench-maskbench bench-lark bench-coverage bench-peers clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -113,6 +114,12 @@ bench-maskbench: setup  ## real schemas: how many compile, and what is generated
 
 bench-lark: setup  ## Python files and SQL under Lark grammars, judged as lark judges them
 	$(RUN) -m tamis.bench.domains.lark_grammars
+
+bench-coverage: setup  ## real schemas: what tamis, llguidance, XGrammar and outlines-core take, accept and reject
+	$(RUN) -m tamis.bench.peers.coverage
+
+bench-peers: setup  ## masks, compile times, checks, forks, threads and memory beside the same engines
+	$(RUN) -m tamis.bench.peers.speed
 
 clean:  ## remove what make made, the virtual environment included
 	rm -rf build $(VENV)

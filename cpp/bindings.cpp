@@ -177,6 +177,19 @@ auto mask(const TokenAutomaton& automaton, std::int64_t state) {
   return new_array(copy.release(), words->size());
 }
 
+void fill_mask(const TokenAutomaton& automaton, std::int64_t state,
+               nb::ndarray<std::uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> out) {
+  const std::size_t size = (automaton.vocabulary().size() + 31) / 32;
+  if (out.shape(0) != size) {
+    throw nb::value_error(("fill_mask: out has " + std::to_string(out.shape(0)) + " words, the mask " +
+                           std::to_string(size) + " (one bit for each token of the vocabulary)")
+                              .c_str());
+  }
+  const nb::gil_scoped_release release;
+  const std::shared_ptr<const TokenAutomaton::Mask> words = automaton.mask(state);
+  std::copy(words->begin(), words->end(), out.data());
+}
+
 std::int64_t replay(const TokenAutomaton& automaton, const Vector<std::int32_t>& tokens) {
   const nb::gil_scoped_release release;
   std::int64_t state = automaton.start();
@@ -306,6 +319,8 @@ NB_MODULE(_core, m) {
       .def("advance", &advance, "states"_a.noconvert(), "tokens"_a.noconvert(),
            "(S,) int64, (S,) int32 -> (S,) int64, -1 where rejected.")
       .def("mask", &mask, "state"_a, "(ceil(V / 32),) uint32: bit i % 32 of word i // 32 is token i.")
+      .def("fill_mask", &fill_mask, "state"_a, "out"_a.noconvert(),
+           "Writes mask(state) into out, a contiguous (ceil(V / 32),) uint32 array.")
       .def("is_complete", &TokenAutomaton::is_complete, "state"_a)
       .def("replay", &replay, "tokens"_a.noconvert(),
            "(T,) int32 -> the state after these tokens from the start, -1 if rejected.");

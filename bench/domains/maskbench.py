@@ -7,7 +7,6 @@ Every complete text is validated by the jsonschema package; one that is not vali
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 from collections import Counter
@@ -21,20 +20,19 @@ from rich.progress import track
 
 from ...engine import Engine
 from ...grammars import Grammar, GrammarError, json_schema
+from ..maskbench import DATA, Case, read_cases
 from ..report import Report
 
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "maskbench_dev.jsonl.gz"
 PROMPT = "A JSON Schema:\n{schema}\n\nA short example document that matches it:\n"
 
 
-def compiled_schemas(data: Path) -> tuple[list[tuple[dict[str, Any], Grammar]], Counter[str], int]:
+def compiled_schemas(data: Path) -> tuple[list[tuple[Case, Grammar]], Counter[str], int]:
     """(schemas that compile with their grammars, reasons of the others, number of all)."""
-    with gzip.open(data, "rt", encoding="utf-8") as lines:
-        cases = [json.loads(line) for line in lines]
+    cases = read_cases(data)
     compiled, refused = [], Counter[str]()
     for case in track(cases, description="compiling", console=Console(stderr=True)):
         try:
-            grammar = json_schema(case["schema"])
+            grammar = json_schema(case.schema)
             grammar.compile()
             compiled.append((case, grammar))
         except GrammarError as error:
@@ -49,8 +47,6 @@ def main(
     data: Annotated[Path, typer.Option(help="MaskBench as JSON lines: {name, schema, tests}.")] = DATA,
 ) -> None:
     """Compile all schemas, generate from a random sample, validate, and print the shares of each ending."""
-    if not data.exists():
-        raise typer.BadParameter(f"{data} does not exist; name the file with --data")
     compiled, refused, total = compiled_schemas(data)
     command = f"python -m tamis.bench.domains.maskbench --schemas {schemas} --max-tokens {max_tokens} --seed {seed}"
     report = Report("maskbench", "MaskBench schemas: compiled, and generated from", command, ["what", "count"])
@@ -60,7 +56,7 @@ def main(
         report.add(f"refused: {reason}", count)
 
     chosen = random.Random(seed).sample(compiled, min(schemas, len(compiled)))
-    prompts = [PROMPT.format(schema=json.dumps(case["schema"])[:1000]) for case, _ in chosen]
+    prompts = [PROMPT.format(schema=json.dumps(case.schema)[:1000]) for case, _ in chosen]
     with Engine(max_num_seqs=64, max_model_len=2048) as engine:
         results = engine.generate(prompts, [g for _, g in chosen], seed=seed, max_tokens=max_tokens, progress=True)
     endings: Counter[str] = Counter()
@@ -68,8 +64,8 @@ def main(
     for (case, _), result in zip(chosen, results, strict=True):
         for sample in result.samples:
             endings[sample.finish_reason] += 1
-            if sample.finish_reason == "stop" and not is_valid(case["schema"], sample.text):
-                invalid.append((case["name"], sample.text))
+            if sample.finish_reason == "stop" and not is_valid(case.schema, sample.text):
+                invalid.append((case.name, sample.text))
     for ending in ("stop", "length", "dead"):
         report.add(f"finish_reason {ending}", f"{endings[ending]} ({endings[ending] / max(len(chosen), 1):.1%})")
     report.add("complete texts that jsonschema rejects", len(invalid))

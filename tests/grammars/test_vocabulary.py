@@ -65,7 +65,10 @@ def test_mask_check_and_advance_agree_on_every_token(
     bound = grammar.compile().bind(vocabulary)
     every = np.arange(vocabulary.size, dtype=np.int32)
     state = bound.start
+    filled = np.full((vocabulary.size + 31) // 32, 0xFFFFFFFF, dtype=np.uint32)
     for token in [*tokenizer(text)["input_ids"], 2]:
+        bound.fill_mask(state, filled)
+        assert (filled == bound.mask(state)).all()
         checked = bound.check(np.array([state]), every[None, :])[0]
         advanced = bound.advance(np.full(vocabulary.size, state), every)
         mask = np.unpackbits(bound.mask(state).view(np.uint8), bitorder="little")[: vocabulary.size].astype(bool)
@@ -75,6 +78,8 @@ def test_mask_check_and_advance_agree_on_every_token(
         assert checked[token], (text, token)
         state = int(advanced[token])
     assert not bound.mask(state).any()  # nothing follows the end
+    with pytest.raises(ValueError, match="one bit for each token"):
+        bound.fill_mask(state, filled[1:])
 
 
 def test_a_token_dead_end_is_possible_and_honest(vocabulary: Vocabulary) -> None:
