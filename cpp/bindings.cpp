@@ -1,4 +1,6 @@
 // The Python module tamis.grammars._core.
+#include "formats/bindings.hpp"
+
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -9,7 +11,6 @@
 #include <nanobind/stl/vector.h>
 
 #include "automaton/automaton.hpp"
-#include "formats/bindings.hpp"
 #include "grammar/ir.hpp"
 #include "grammar/passes.hpp"
 #include "json_schema/bindings.hpp"
@@ -217,8 +218,9 @@ NB_MODULE(_core, m) {
   m.def("canonical_json", &schema::canonical_text, "source"_a,
         "The same JSON in ASCII without blanks; raises GrammarError, with line and column, for other texts.");
 
-  m.def("json_text", &schema::text_of, "value"_a, "what"_a,
-        "The JSON of a Python value in ASCII without blanks; raises GrammarError where it has none, about `what` it is.");
+  m.def(
+      "json_text", &schema::text_of, "value"_a, "what"_a,
+      "The JSON of a Python value in ASCII without blanks; raises GrammarError where it has none, about `what` it is.");
 
   nb::class_<MachineSource>(m, "MachineSource", "A language that no grammar can say; see GrammarBuilder.machine.");
   lark::bind(m);
@@ -246,7 +248,8 @@ NB_MODULE(_core, m) {
       .def("define", &Builder::define, "rule"_a, "body"_a)
       .def("json_schema", &Builder::json_schema, "source"_a, "resources"_a.none(), "property_order"_a, "whitespace"_a,
            "assert_formats"_a, "labels"_a, "patterns"_a, "documents"_a,
-           "The JSON texts of the instances of a schema.  patterns(kind, text, codec, pointer) returns (builder, node), or "
+           "The JSON texts of the instances of a schema.  patterns(kind, text, codec, pointer) returns (builder, "
+           "node), or "
            "None for a format that asserts nothing; documents(uri) the JSON text of a well-known document, or None.")
       .def("is_nothing", &Builder::is_nothing, "node"_a)
       .def("to_text", &Builder::node_text, "node"_a)

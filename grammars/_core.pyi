@@ -24,7 +24,6 @@ def lark_source(
     ends: tuple[int, int, int],
     indenter: tuple[int, Sequence[int], Sequence[int], int, int, int] | None,
 ) -> MachineSource: ...
-
 def regex_machine(
     code: Sequence[tuple[int, int, int, int, int]],
     sets: Sequence[Sequence[tuple[int, int]]],

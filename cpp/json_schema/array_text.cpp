@@ -164,7 +164,8 @@ class ArrayText {
     std::vector<NodeId> after(everything + 1, Grammar::kEmpty);
     const auto choices = [&](std::size_t left, NodeId joint, std::vector<NodeId>& parts) {
       for (std::size_t i = 0; i < count; ++i) {
-        if ((left >> i & 1U) != 0) parts.push_back(grammar_.seq({joint, values[i], after[left & ~(std::size_t{1} << i)]}));
+        if ((left >> i & 1U) != 0)
+          parts.push_back(grammar_.seq({joint, values[i], after[left & ~(std::size_t{1} << i)]}));
       }
     };
     for (std::size_t left = 1; left <= everything; ++left) {  // subsets of a set are smaller numbers
@@ -251,7 +252,8 @@ class ArrayText {
     };
     // Larger counts first: a state leads to itself or to those.
     std::stable_sort(every.begin(), every.end(), [](const Counts& a, const Counts& b) {
-      return std::accumulate(a.begin(), a.end(), std::int64_t{0}) > std::accumulate(b.begin(), b.end(), std::int64_t{0});
+      return std::accumulate(a.begin(), a.end(), std::int64_t{0}) >
+             std::accumulate(b.begin(), b.end(), std::int64_t{0});
     });
     std::map<std::pair<std::int64_t, Counts>, NodeId> after;
     for (std::int64_t place = last; place > 0; --place) {
@@ -300,8 +302,8 @@ class ArrayText {
     };
     const NodeId others = any_number(behind(other));
     if (wanted.from == 0) {
-      const NodeId contents = grammar_.alt(
-          {grammar_.seq({other, others, groups(0)}), grammar_.seq({match, others, groups(1)})});
+      const NodeId contents =
+          grammar_.alt({grammar_.seq({other, others, groups(0)}), grammar_.seq({match, others, groups(1)})});
       return enclosed(contents, wanted.fewest == 0);
     }
     const auto skipped = bound(wanted.from - 1);

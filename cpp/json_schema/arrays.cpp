@@ -72,8 +72,7 @@ std::vector<ArrayShape> ArrayShape::complement(Oracle& oracle) const {
     if (item.most >= 0) with({item.goal, item.from, item.most + 1, -1});
   }
   if (unique != Uniqueness::kAny) {
-    outside.emplace_back().unique =
-        unique == Uniqueness::kDistinct ? Uniqueness::kRepeated : Uniqueness::kDistinct;
+    outside.emplace_back().unique = unique == Uniqueness::kDistinct ? Uniqueness::kRepeated : Uniqueness::kDistinct;
   }
   for (const auto& [shapes, inside] : also) outside.emplace_back().also = {{shapes, !inside}};
   return outside;

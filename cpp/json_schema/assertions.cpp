@@ -17,8 +17,7 @@ KeywordSet set_of(std::initializer_list<Keyword> keywords) {
   return set;
 }
 
-const KeywordSet kNumberKeywords =
-    set_of({kMinimum, kMaximum, kExclusiveMinimum, kExclusiveMaximum, kMultipleOf});
+const KeywordSet kNumberKeywords = set_of({kMinimum, kMaximum, kExclusiveMinimum, kExclusiveMaximum, kMultipleOf});
 const KeywordSet kStringKeywords = set_of({kMinLength, kMaxLength, kPattern, kFormat});
 const KeywordSet kArrayKeywords =
     set_of({kItems, kPrefixItems, kAdditionalItems, kContains, kMinItems, kMaxItems, kUniqueItems});
@@ -138,8 +137,8 @@ Form Assertions::constants(Subschema& subschema, const Value* first, std::size_t
           properties.emplace_back(patterns_.strings.id(member.key), goal(member.value));
           shape.required.push_back(properties.back().first);
         }
-        shape.rules = {std::make_shared<const KeyRules>(std::move(properties),
-                                                        std::vector<std::pair<AtomId, GoalId>>{}, kNothing)};
+        shape.rules = {std::make_shared<const KeyRules>(std::move(properties), std::vector<std::pair<AtomId, GoalId>>{},
+                                                        kNothing)};
         break;
       }
     }
@@ -245,8 +244,8 @@ std::optional<ObjectShape> Assertions::objects(Subschema& subschema, bool tracke
       throw error;
     }
     for (const Member& member : named->members()) {
-      const AtomId pattern = patterns_.pattern(patterns_.strings.id(member.key),
-                                               [&] { return subschema.pointer(kPatternProperties); });
+      const AtomId pattern =
+          patterns_.pattern(patterns_.strings.id(member.key), [&] { return subschema.pointer(kPatternProperties); });
       patterns.emplace_back(pattern, document_.goal(subschema, member.value, kPatternProperties, member.key));
     }
   }

@@ -17,7 +17,8 @@ namespace {
   nb::dict parts;
   const auto put = [&](const char* name, const std::optional<std::string>& value) {
     // Cut off within a character, a text is no UTF-8 any more.
-    if (value) parts[name] = nb::steal(PyUnicode_DecodeUTF8(value->data(), static_cast<Py_ssize_t>(value->size()), "replace"));
+    if (value)
+      parts[name] = nb::steal(PyUnicode_DecodeUTF8(value->data(), static_cast<Py_ssize_t>(value->size()), "replace"));
   };
   put("pointer", error.pointer);
   put("text", error.text);
@@ -25,7 +26,8 @@ namespace {
   if (error.line > 0) parts["line"] = error.line;
   if (error.column > 0) parts["column"] = error.column;
   const std::string message = error.what();
-  const nb::object text = nb::steal(PyUnicode_DecodeUTF8(message.data(), static_cast<Py_ssize_t>(message.size()), "replace"));
+  const nb::object text =
+      nb::steal(PyUnicode_DecodeUTF8(message.data(), static_cast<Py_ssize_t>(message.size()), "replace"));
   PyErr_SetObject(type.ptr(), type(text, **parts).ptr());
   throw nb::python_error();
 }
@@ -116,8 +118,8 @@ class Writer {
     bool first = true;
     for (const auto& [key, item] : members) {
       if (!PyUnicode_Check(key.ptr())) {
-        raise(SchemaError("a key of the " + what_ + " is not a string", pointer(),
-                          nb::cast<std::string>(nb::repr(key))));
+        raise(
+            SchemaError("a key of the " + what_ + " is not a string", pointer(), nb::cast<std::string>(nb::repr(key))));
       }
       if (!first) out_.push_back(',');
       first = false;

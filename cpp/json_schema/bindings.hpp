@@ -17,8 +17,7 @@ using FragmentOf = std::function<Fragment(const nanobind::handle& builder, NodeI
 // `patterns(kind, text, codec, pointer)` returns a builder and a node, or None; `fetch(uri)` a text or None.
 // SchemaErrors become GrammarErrors.
 NodeId lower_schema(Grammar& grammar, std::string source, std::optional<std::string> resources, const Options& options,
-                    const nanobind::callable& patterns, const nanobind::callable& fetch,
-                    const FragmentOf& fragment_of);
+                    const nanobind::callable& patterns, const nanobind::callable& fetch, const FragmentOf& fragment_of);
 
 // A schema's text without blanks and in ASCII, so that equal schemas have equal texts.
 std::string canonical_text(std::string source);

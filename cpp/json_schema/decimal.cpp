@@ -106,8 +106,7 @@ void Natural::divide(const Natural& a, const Natural& b, Natural& quotient, Natu
     std::int64_t borrow = 0;
     for (std::size_t i = 0; i <= n; ++i) {
       const std::uint64_t subtract = guess * (i < n ? v[i] : 0);
-      std::int64_t value =
-          static_cast<std::int64_t>(u[i + j]) - static_cast<std::int64_t>(subtract % kBase) + borrow;
+      std::int64_t value = static_cast<std::int64_t>(u[i + j]) - static_cast<std::int64_t>(subtract % kBase) + borrow;
       borrow = -static_cast<std::int64_t>(subtract / kBase);
       if (value < 0) {
         const std::int64_t lack = (-value + kBase - 1) / kBase;
@@ -221,9 +220,7 @@ Natural Decimal::scaled(int scale) const {
   return Natural(digits_ + std::string(static_cast<std::size_t>(scale - scale_), '0'));
 }
 
-std::string Decimal::text() const {
-  return (negative_ ? "-" : "") + whole() + (scale_ > 0 ? "." + fraction() : "");
-}
+std::string Decimal::text() const { return (negative_ ? "-" : "") + whole() + (scale_ > 0 ? "." + fraction() : ""); }
 
 int compare(const Decimal& a, const Decimal& b) {
   if (a.is_zero() || b.is_zero() || a.negative_ != b.negative_) {

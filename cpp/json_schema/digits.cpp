@@ -30,8 +30,8 @@ NodeId Digits::literal(std::string_view bytes) {
   NodeId node = Grammar::kEmpty;
   for (auto c = bytes.rbegin(); c != bytes.rend(); ++c) {
     const auto byte = static_cast<std::uint8_t>(*c);
-    node = grammar_.seq(*c >= '0' && *c <= '9' ? one(*c - '0', *c - '0') : grammar_.chars({{byte, byte}}, Codec::kBytes),
-                        node);
+    node = grammar_.seq(
+        *c >= '0' && *c <= '9' ? one(*c - '0', *c - '0') : grammar_.chars({{byte, byte}}, Codec::kBytes), node);
   }
   return node;
 }
@@ -108,9 +108,7 @@ NodeId Digits::whole(const std::string& low, const std::optional<std::string>& h
 }
 
 NodeId Digits::tail_from(std::string_view bound, bool strict, bool some) {
-  NodeId node = strict                  ? grammar_.seq({zeros_, first_, digits_})
-                : some && bound.empty() ? some_digits_
-                                        : digits_;
+  NodeId node = strict ? grammar_.seq({zeros_, first_, digits_}) : some && bound.empty() ? some_digits_ : digits_;
   for (auto c = bound.rbegin(); c != bound.rend(); ++c) {
     const int value = *c - '0';
     node = grammar_.alt({grammar_.seq(one(value, value), node), grammar_.seq(one(value + 1, 9), digits_)});
@@ -119,9 +117,7 @@ NodeId Digits::tail_from(std::string_view bound, bool strict, bool some) {
 }
 
 NodeId Digits::tail_to(std::string_view bound, bool strict, bool some) {
-  NodeId node = strict                  ? Grammar::kNothing
-                : some && bound.empty() ? grammar_.repeat(one(0, 0), 1, kUnbounded)
-                                        : zeros_;
+  NodeId node = strict ? Grammar::kNothing : some && bound.empty() ? grammar_.repeat(one(0, 0), 1, kUnbounded) : zeros_;
   for (std::size_t place = bound.size(); place-- > 0;) {
     const int value = bound[place] - '0';
     std::vector<NodeId> parts = {grammar_.seq(one(value, value), node), grammar_.seq(one(0, value - 1), digits_)};

@@ -69,8 +69,8 @@ void write_value(const Value& value, std::string& out) {
     case Kind::kObject: {
       std::vector<const Member*> members;
       for (const Member& member : value.members()) {
-        const auto same = std::find_if(members.begin(), members.end(),
-                                       [&](const Member* known) { return known->key == member.key; });
+        const auto same =
+            std::find_if(members.begin(), members.end(), [&](const Member* known) { return known->key == member.key; });
         if (same != members.end()) {
           *same = &member;  // the last one counts
         } else {

@@ -113,8 +113,8 @@ const Value* Document::document(const std::string& uri) const {
 
 Resource* Document::add_resource(const Value* root, const std::string& uri, const std::string& label,
                                  const Dialect& inherited, bool has_ids) {
-  const Dialect& dialect = dialect_of(
-      *root, inherited, label, [this](const std::string& name) { return document(name); }, custom_dialects_);
+  const Dialect& dialect =
+      dialect_of(*root, inherited, label, [this](const std::string& name) { return document(name); }, custom_dialects_);
   std::string own_uri = uri;
   if (const auto own = own_id(*root, dialect)) {
     own_uri = joined(uri, *own, [&] { return label + "/" + std::string(dialect.id_keyword()); }).first;
@@ -321,7 +321,8 @@ GoalId Document::member_goal(std::string_view name, const Place* place) {
   values_.push_back(Value{Kind::kArray, 1, {}, item, nullptr});
   static const Value kObjectType{Kind::kString, 0, "object", nullptr, nullptr};
   Subschema& made = new_subschema(synthetic_->root, synthetic_, place);
-  for (const auto& [keyword, value] : {std::pair<Keyword, const Value*>{Keyword::kRequired, &values_.back()}, {Keyword::kType, &kObjectType}}) {
+  for (const auto& [keyword, value] :
+       {std::pair<Keyword, const Value*>{Keyword::kRequired, &values_.back()}, {Keyword::kType, &kObjectType}}) {
     made.keywords[static_cast<std::size_t>(keyword)] = value;
     made.present.set(static_cast<std::size_t>(keyword));
   }

@@ -32,7 +32,7 @@ inline constexpr GoalId kNothing = 1;
 // A JSON pointer, shared with those of the places around it and written out only when asked for.
 struct Place {
   const Place* parent = nullptr;
-  std::string_view token;  // of the root: the text in front of the pointer
+  std::string_view token;   // of the root: the text in front of the pointer
   std::int64_t index = -1;  // a position instead of a token
 
   std::string pointer() const;
@@ -134,8 +134,8 @@ class Document {
   GoalId goal_at(Subschema& parent, const Value& value, const Place* place);
 
   Resource* new_resource(const Value* root, std::string uri, const Place* place, const Dialect* dialect);
-  Resource* add_resource(const Value* root, const std::string& uri, const std::string& label,
-                         const Dialect& inherited, bool has_ids);
+  Resource* add_resource(const Value* root, const std::string& uri, const std::string& label, const Dialect& inherited,
+                         bool has_ids);
   Resource* enter(Resource* resource, Resource* current);
   void index(Resource* resource);
   Resource* find_resource(const std::string& uri);

@@ -277,8 +277,10 @@ Forms::Union<Shape> Forms::complements(Union<Shape> shapes) {
         multiplied_out.emplace();
       } else if (result->size() * outside->size() <= 4 * kMaxShapes) {
         multiplied_out = multiplied<Shape>(result, outside);
-        if (multiplied_out && multiplied_out->size() <= kMaxShapes) result = keep(std::move(*multiplied_out));
-        else multiplied_out.reset();
+        if (multiplied_out && multiplied_out->size() <= kMaxShapes)
+          result = keep(std::move(*multiplied_out));
+        else
+          multiplied_out.reset();
       }
       if (!multiplied_out) {
         Shape others;

@@ -69,9 +69,7 @@ class Forms {
   using Union = const std::vector<Shape>*;
 
   std::optional<NumberShape> meet(const NumberShape& a, const NumberShape& b) { return NumberShape::meet(a, b); }
-  std::optional<ArrayShape> meet(const ArrayShape& a, const ArrayShape& b) {
-    return ArrayShape::meet(a, b, oracle_);
-  }
+  std::optional<ArrayShape> meet(const ArrayShape& a, const ArrayShape& b) { return ArrayShape::meet(a, b, oracle_); }
   std::optional<ObjectShape> meet(const ObjectShape& a, const ObjectShape& b) {
     return ObjectShape::meet(a, b, oracle_);
   }

@@ -76,9 +76,9 @@ class KeysMachine final : public Machine {
   }
   State interned(const View& v) {
     check_machine_memory(memory_bytes());
-    return static_cast<State>(states_.intern({v.frame, static_cast<std::uint32_t>(v.phase), v.depth,
-                                              v.after_digit ? 1U : 0U, v.key.node, v.key.escape, v.key.unit,
-                                              v.key.high}));
+    return static_cast<State>(
+        states_.intern({v.frame, static_cast<std::uint32_t>(v.phase), v.depth, v.after_digit ? 1U : 0U, v.key.node,
+                        v.key.escape, v.key.unit, v.key.high}));
   }
   Frame frame_of(const View& v) const {
     const std::uint32_t* w = frames_.begin(v.frame);

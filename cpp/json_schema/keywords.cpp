@@ -129,16 +129,22 @@ const std::vector<Vocabulary>& vocabularies() {
        set_of({kPrefixItems, kItems, kAdditionalItems, kContains, kProperties, kPatternProperties, kPropertyNames,
                kAdditionalProperties, kDependentSchemas, kAllOf, kAnyOf, kOneOf, kNot, kIf, kThen, kElse})},
       {"unevaluated", set_of({kUnevaluatedItems, kUnevaluatedProperties})},
-      {"validation", set_of({kType, kEnum, kConst, kMultipleOf, kMaximum, kExclusiveMaximum, kMinimum,
-                             kExclusiveMinimum, kMaxLength, kMinLength, kPattern, kMaxItems, kMinItems, kUniqueItems,
-                             kMaxContains, kMinContains, kMaxProperties, kMinProperties, kRequired,
-                             kDependentRequired})},
+      {"validation", set_of({kType,          kEnum,
+                             kConst,         kMultipleOf,
+                             kMaximum,       kExclusiveMaximum,
+                             kMinimum,       kExclusiveMinimum,
+                             kMaxLength,     kMinLength,
+                             kPattern,       kMaxItems,
+                             kMinItems,      kUniqueItems,
+                             kMaxContains,   kMinContains,
+                             kMaxProperties, kMinProperties,
+                             kRequired,      kDependentRequired})},
   };
   return kVocabularies;
 }
 
 bool is_other_vocabulary(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"core",   "meta-data",         "format",
+  static constexpr std::string_view kNames[] = {"core",    "meta-data",         "format",
                                                 "content", "format-annotation", "format-assertion"};
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
@@ -327,8 +333,9 @@ const Dialect& dialect_of(const Value& root, const Dialect& inherited, const std
   if (const Value* meta_schema = document(uri); meta_schema != nullptr && meta_schema->is_object()) {
     return custom_dialect(named->text, *meta_schema, pointer, custom);
   }
-  throw SchemaError("$schema names a dialect that is not known", pointer + "/$schema", std::string(named->text),
-                    "known are drafts 4, 6, 7, 2019-09 and 2020-12 (assumed without $schema); pass others as resources");
+  throw SchemaError(
+      "$schema names a dialect that is not known", pointer + "/$schema", std::string(named->text),
+      "known are drafts 4, 6, 7, 2019-09 and 2020-12 (assumed without $schema); pass others as resources");
 }
 
 void for_each_part(const Value& schema, const Dialect& dialect, const std::function<void(const Part&)>& visit) {

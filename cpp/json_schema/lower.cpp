@@ -157,7 +157,9 @@ NodeId Lowering::body(GoalId goal, Order order) {
   return grammar.alt(parts);
 }
 
-NodeId Lowering::array(const ArrayShape& shape, Order order) { return also(array_text(*this, shape, order), shape.also); }
+NodeId Lowering::array(const ArrayShape& shape, Order order) {
+  return also(array_text(*this, shape, order), shape.also);
+}
 
 NodeId Lowering::object(const ObjectShape& shape, Order order) {
   return also(object_text(*this, shape, order), shape.also);

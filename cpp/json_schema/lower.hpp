@@ -73,7 +73,9 @@ class Lowering {
     bool operator==(const Key&) const = default;
   };
   struct KeyHash {
-    std::size_t operator()(const Key& key) const { return static_cast<std::size_t>(key.goal) * 2 + (key.order == Order::kAny); }
+    std::size_t operator()(const Key& key) const {
+      return static_cast<std::size_t>(key.goal) * 2 + (key.order == Order::kAny);
+    }
   };
 
   NodeId body(GoalId goal, Order order);

@@ -83,8 +83,8 @@ NodeId NumberText::reals(const NumberShape& shape) {
   if (!shape.low && !shape.high && shape.not_steps.empty()) {
     return grammar_.seq({digits_.optional(digits_.minus()), digits_.whole("0", std::nullopt),
                          digits_.optional(grammar_.seq(digits_.point(), digits_.some_digits())),
-                         digits_.optional(grammar_.seq({digits_.any_of("eE"), digits_.optional(digits_.any_of("+-")),
-                                                        digits_.some_digits()}))});
+                         digits_.optional(grammar_.seq(
+                             {digits_.any_of("eE"), digits_.optional(digits_.any_of("+-")), digits_.some_digits()}))});
   }
   const NodeId plain = signed_by(shape, &NumberText::magnitude);
   if (!shape.not_steps.empty()) return plain;
@@ -128,8 +128,8 @@ NodeId NumberText::magnitude(const Interval& interval) {
   if (low_whole == high_whole) {
     NodeId behind = Grammar::kNothing;
     if (low_fraction != high_fraction) {
-      behind = fraction(
-          digits_.tail_between(low_fraction, interval.low_open, high_fraction, interval.high_open), whole_alone);
+      behind = fraction(digits_.tail_between(low_fraction, interval.low_open, high_fraction, interval.high_open),
+                        whole_alone);
     } else if (interval.low_open || interval.high_open) {
       return Grammar::kNothing;
     } else if (low_fraction.empty()) {
@@ -139,8 +139,8 @@ NodeId NumberText::magnitude(const Interval& interval) {
     }
     return grammar_.seq(digits_.literal(low_whole), behind);
   }
-  const NodeId to_high = fraction(digits_.tail_to(high_fraction, interval.high_open, true),
-                                  !high_fraction.empty() || !interval.high_open);
+  const NodeId to_high =
+      fraction(digits_.tail_to(high_fraction, interval.high_open, true), !high_fraction.empty() || !interval.high_open);
   std::vector<NodeId> parts = {from_low(), grammar_.seq(digits_.literal(high_whole), to_high)};
   const Decimal last = minus_one(floor(*interval.high));
   if (compare(next, last) <= 0) {
@@ -235,8 +235,8 @@ NodeId NumberText::signed_steps(const Decimal& step) {
   const auto [found, inserted] = signed_steps_.emplace(step.text(), Grammar::kNothing);
   if (inserted) {
     const auto node = steps(step);
-    found->second = node ? grammar_.seq(digits_.optional(digits_.minus()), *node)
-                         : grammar_.machine(multiples_machine(step));
+    found->second =
+        node ? grammar_.seq(digits_.optional(digits_.minus()), *node) : grammar_.machine(multiples_machine(step));
   }
   return found->second;
 }
@@ -294,7 +294,8 @@ NodeId NumberText::remainders(int modulus, int places) {
   }
   const auto put_digits = [&](int remainder, int first, const std::vector<NodeId>& following, std::vector<NodeId>& to) {
     for (int d = first; d < 10; ++d) {
-      to.push_back(grammar_.seq(digits_.one(d, d), following[static_cast<std::size_t>((remainder * 10 + d) % modulus)]));
+      to.push_back(
+          grammar_.seq(digits_.one(d, d), following[static_cast<std::size_t>((remainder * 10 + d) % modulus)]));
     }
   };
   // fraction[r]: what may follow the point and some digits of the fraction, with remainder r so far.

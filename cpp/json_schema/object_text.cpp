@@ -120,7 +120,8 @@ class ObjectText {
         GoalId goal = kAnything;
         bool covered = false;
         for (const auto& [pattern, wanted] : rules->patterns()) {
-          if (std::find(group.atoms.begin(), group.atoms.end(), std::pair{pattern, true}) == group.atoms.end()) continue;
+          if (std::find(group.atoms.begin(), group.atoms.end(), std::pair{pattern, true}) == group.atoms.end())
+            continue;
           covered = true;
           goal = both(goal, wanted);
         }
@@ -151,8 +152,8 @@ class ObjectText {
       }
       const AtomId covered = oracle_.atom_of(oracle_.forms().keep(std::move(any)));
       condition(KeyRules(rules->properties(), {{covered, kAnything}}, rules->other()));
-      kept.push_back(std::make_shared<const KeyRules>(rules->properties(), std::vector<std::pair<AtomId, GoalId>>{},
-                                                      kAnything));
+      kept.push_back(
+          std::make_shared<const KeyRules>(rules->properties(), std::vector<std::pair<AtomId, GoalId>>{}, kAnything));
     }
     shape_.rules = std::move(kept);
     groups_ = {Group{}};
@@ -271,9 +272,8 @@ class ObjectText {
       if (most >= named) most = -1;
       if (least > named) return Grammar::kNothing;
     }
-    const bool some_values =
-        std::any_of(shape_.exists.begin(), shape_.exists.end(),
-                    [](const SomeMember& member) { return member.value != kAnything; });
+    const bool some_values = std::any_of(shape_.exists.begin(), shape_.exists.end(),
+                                         [](const SomeMember& member) { return member.value != kAnything; });
     const bool unordered = order_ == Order::kAny && named + (is_open() ? 1 : 0) > 1;
     const std::int64_t cap = most < 0 ? std::max<std::int64_t>(least, 1) : most;
     const bool many = (least > 0 || most >= 0) && (named + 1) * (cap + 1) > kMaxStates;
@@ -329,8 +329,7 @@ class ObjectText {
       contents.push_back(with(*member, tail));
       tail = grammar_.seq(grammar_.optional(behind(*member)), tail);
     }
-    return grammar_.alt(
-        {grammar_.seq(text_.opening('{'), grammar_.alt(contents)), enclosed(Grammar::kNothing, true)});
+    return grammar_.alt({grammar_.seq(text_.opening('{'), grammar_.alt(contents)), enclosed(Grammar::kNothing, true)});
   }
 
   // Members in order with a bound on their number: one node for each place and each count so far.
@@ -430,8 +429,8 @@ class ObjectText {
     if (wanted.key != kAnything) contents = grammar_.intersect({contents, key(wanted.key)});
     const NodeId special = text_.member(contents, unordered(wanted.value));
     const NodeId any = text_.member(text_.any_string, unordered(kAnything));
-    return enclosed(
-        grammar_.seq({any_number(grammar_.seq(any, text_.comma)), special, any_number(behind(any))}), false);
+    return enclosed(grammar_.seq({any_number(grammar_.seq(any, text_.comma)), special, any_number(behind(any))}),
+                    false);
   }
 
   // Members in order, of which some meet the conditions: one node for each place and each set of conditions still to

@@ -157,8 +157,10 @@ std::vector<ObjectShape> ObjectShape::complement(Oracle& oracle) const {
     for (const auto& [name, goal] : item->properties()) {
       const GoalId other = oracle.negation(goal);
       if (other == kNothing) continue;
-      if (other != kAnything) with_rules(one_property(name, other));
-      else outside.emplace_back();
+      if (other != kAnything)
+        with_rules(one_property(name, other));
+      else
+        outside.emplace_back();
       outside.back().required = {name};
     }
     for (const auto& [pattern, goal] : item->patterns()) {

@@ -49,8 +49,8 @@ void Unevaluated::collect(Subschema& subschema, GoalId when) {
   }
   if (const Value* named = subschema[kPatternProperties]) {
     for (const Member& member : named->members()) {
-      look.keys.patterns.push_back(normaliser_.patterns_.pattern(
-          strings.id(member.key), [&] { return subschema.pointer(kPatternProperties); }));
+      look.keys.patterns.push_back(
+          normaliser_.patterns_.pattern(strings.id(member.key), [&] { return subschema.pointer(kPatternProperties); }));
     }
   }
   std::sort(look.keys.names.begin(), look.keys.names.end());
@@ -58,7 +58,8 @@ void Unevaluated::collect(Subschema& subschema, GoalId when) {
   const Value* items = subschema[kItems];
   const Value* listed = items != nullptr && items->is_array() ? items : subschema[kPrefixItems];
   if (listed != nullptr) look.items = listed->count;
-  if ((items != nullptr && !items->is_array()) || (listed == items && items != nullptr && subschema[kAdditionalItems]) ||
+  if ((items != nullptr && !items->is_array()) ||
+      (listed == items && items != nullptr && subschema[kAdditionalItems]) ||
       (!is_top && subschema[kUnevaluatedItems])) {
     look.items = -1;
   }
@@ -84,8 +85,7 @@ void Unevaluated::collect(Subschema& subschema, GoalId when) {
     collect_goal(goal, holds);
     if (const Value* then = subschema[kThen]) collect_goal(document_.goal(subschema, *then, kThen), holds);
     if (const Value* otherwise = subschema[kElse]) {
-      collect_goal(document_.goal(subschema, *otherwise, kElse),
-                   document_.conjunction(when, document_.negation(goal)));
+      collect_goal(document_.goal(subschema, *otherwise, kElse), document_.conjunction(when, document_.negation(goal)));
     }
   }
   for (const Keyword word : {kDependencies, kDependentSchemas}) {

@@ -23,7 +23,7 @@ class Unevaluated {
     GoalId when;
     bool all_keys = false;
     Keys keys;
-    std::int64_t items = 0;  // leading ones; -1: all
+    std::int64_t items = 0;          // leading ones; -1: all
     std::optional<GoalId> matching;  // items that satisfy this
   };
 

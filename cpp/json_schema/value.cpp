@@ -290,7 +290,8 @@ class Reader {
       if (source_[exponent_at - 1] == '-') exponent = -exponent;
     }
     const std::string_view literal = std::string_view(source_).substr(begin, at_ - begin);
-    if (!lenient_) refuse_extreme(begin, literal, std::string_view(source_).substr(whole_at, mantissa_end - whole_at), exponent);
+    if (!lenient_)
+      refuse_extreme(begin, literal, std::string_view(source_).substr(whole_at, mantissa_end - whole_at), exponent);
     value.kind = Kind::kNumber;
     value.text = literal;
     return true;
@@ -377,9 +378,8 @@ bool has_surrogate(std::string_view characters) {
 }
 
 std::size_t length_in_code_points(std::string_view characters) {
-  return static_cast<std::size_t>(std::count_if(characters.begin(), characters.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-  }));
+  return static_cast<std::size_t>(std::count_if(
+      characters.begin(), characters.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 std::string quoted(std::string_view characters) {

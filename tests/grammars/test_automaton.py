@@ -74,7 +74,8 @@ def test_intersections_and_complements_of_rules_accept_what_the_reference_accept
     try:
         automaton = compiled(builder, build_rules(builder, grammar, start="v"))
     except CompileError as error:
-        assert "begins with itself" in str(error)
+        if "begins with itself" not in str(error):
+            raise
         reject()
     for word in WORDS:
         assert (automaton is not None and automaton.accepts(word)) == reference.accepts(oracle, word), word
