@@ -187,7 +187,10 @@ std::vector<NodeId> Grammar::factored(const std::vector<NodeId>& alternatives, i
     std::vector<NodeId> rests;
     std::size_t end = i;
     for (; end < parts.size() && parts[end].first == parts[i].first; ++end) rests.push_back(parts[end].second);
-    made.push_back(seq(parts[i].first, rests.size() == 1 ? rests[0] : alt(rests, depth + 1)));
+    // Texts share their beginnings all the way; what branches by itself is not multiplied out.
+    const bool branch =
+        std::any_of(rests.begin(), rests.end(), [&](NodeId id) { return nodes_[id].kind == NodeKind::kAlt; });
+    made.push_back(seq(parts[i].first, rests.size() == 1 ? rests[0] : alt(rests, branch ? kFactored : depth + 1)));
     i = end;
   }
   std::sort(made.begin(), made.end());
