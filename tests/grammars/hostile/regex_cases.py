@@ -43,7 +43,9 @@ case("regex lone surrogate", lambda: regex("\ud800"))
 case("regex NUL", lambda: regex("a\0b"), ("a\0b", True), ("ab", False))
 case("regex NUL in a class", lambda: regex("[\0-\x1f]+"), ("\0\x1f", True))
 case("regex surrogate escapes", lambda: regex(r"[\ud800-\udfff]"), (b"\xed\xa0\x80", False))
-case("regex back-references", lambda: regex(r"(a*)(b*)\1\2" + r"\1" * 50), ("a" * 52 + "b" * 2, False), ("a" * 52, True))
+case(
+    "regex back-references", lambda: regex(r"(a*)(b*)\1\2" + r"\1" * 50), ("a" * 52 + "b" * 2, False), ("a" * 52, True)
+)
 case("regex back-reference to itself", lambda: regex(r"(a\1)+"), ("a", None))
 case("regex back-reference ambiguous", lambda: regex(r"(a*)*(a*)\2(a*)\3b"), ("a" * 400 + "b", True), slow=True)
 case(
