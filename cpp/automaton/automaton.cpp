@@ -193,10 +193,8 @@ StateId Automaton::make_step_locked(StateId state, std::size_t byte_class) const
   for (std::size_t i = 1; i < words.size(); i += 2) {
     const SubsetId next = subsets_->step(words[i], byte_class);
     if (next != Subsets::kEmpty) settlement.add(next, words[i + 1]);
-    const bool stepwise = subsets_->info(words[i]).stepwise;
-    for (std::size_t c = 0; c < same.size(); ++c) {
-      same[c] = same[c] && (c == byte_class || (!stepwise && subsets_->step(words[i], c) == next));
-    }
+    const std::vector<std::uint16_t>& ways = subsets_->ways(words[i]);
+    for (std::size_t c = 0; c < same.size(); ++c) same[c] = same[c] && ways[c] == ways[byte_class];
   }
   const StateId next = settlement.state();
   for (std::size_t c = 0; c < same.size(); ++c) {

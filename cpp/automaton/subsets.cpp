@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bitset>
+#include <numeric>
 
 namespace tamis {
 namespace {
@@ -155,15 +156,62 @@ SubsetId Subsets::closure(Position p, bool enter) {
 }
 
 SubsetId Subsets::step(SubsetId subset, std::size_t byte_class) {
-  if (steps_[subset].empty()) {
-    steps_[subset].assign(classes_.count(), kUnknownStep);
-    ++step_rows_;
-    if (!infos_[subset].stepwise) make_row(subset);
+  Row& known = row(subset);
+  const std::size_t way = known.ways[byte_class];
+  if (known.next[way] == kUnknownStep) known.next[way] = make_step(subset, byte_class);
+  return known.next[way];
+}
+
+Subsets::Row& Subsets::row(SubsetId subset) {
+  if (rows_[subset]) return *rows_[subset];
+  auto made = std::make_unique<Row>();
+  std::size_t count = classes_.count() + 1;
+  if (infos_[subset].stepwise) {
+    made->ways.resize(classes_.count());
+    std::iota(made->ways.begin(), made->ways.end(), std::uint16_t{1});
+  } else {
+    Ways ways(classes_.count());
+    for (const Position p : subsets_.copy(subset)) {
+      const Nfa::State state = nfa_.states[state_of(p)];
+      if (state.kind == Nfa::Kind::kChars) {
+        ways.begin();
+        for (const auto& edge : nfa_.machines[state.a]->edges(static_cast<ByteMachine::State>(machine_state_of(p)))) {
+          ways.mark(classes_.of[edge.low], classes_.of[edge.high], edge.target);
+        }
+      } else if (state.kind == Nfa::Kind::kBoolean) {
+        mark_ways(ways, frames_.begin(frame_of(p))[1]);
+      }
+    }
+    made->ways = ways.dense(count);
   }
-  if (steps_[subset][byte_class] != kUnknownStep) return steps_[subset][byte_class];
-  const SubsetId next = make_step(subset, byte_class);
-  steps_[subset][byte_class] = next;
-  return next;
+  made->next.assign(count, kUnknownStep);
+  made->next[0] = kEmpty;
+  row_bytes_ += sizeof(Row) + made->ways.capacity() * 2 + made->next.capacity() * 4;
+  rows_[subset] = std::move(made);
+  return *rows_[subset];
+}
+
+// The ways on of a tuple of regular operands.
+void Subsets::mark_ways(Ways& ways, TupleId tuple) {
+  const std::vector<std::uint32_t> words = tuples_.copy(tuple);
+  const Nfa::Boolean& operands = nfa_.booleans[words[0]];
+  Ways together(classes_.count());
+  std::vector<bool> gone(classes_.count(), false);
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (words[i + 1] == kFree) continue;
+    const std::vector<std::uint16_t>& own = row(words[i + 1]).ways;
+    together.begin();
+    for (std::size_t c = 0; c < own.size(); ++c) {
+      together.mark(c, c, own[c]);
+      if (own[c] == 0 && !operands[i].negated) gone[c] = true;
+    }
+  }
+  std::size_t count = 0;
+  const std::vector<std::uint16_t> numbers = together.dense(count);
+  ways.begin();
+  for (std::size_t c = 0; c < numbers.size(); ++c) {
+    if (!gone[c]) ways.mark(c, c, numbers[c]);
+  }
 }
 
 Subsets::Position Subsets::after_byte(Position p, ByteMachine::State machine_state) const {
@@ -199,37 +247,6 @@ SubsetId Subsets::make_step(SubsetId subset, std::size_t byte_class) {
     }
   }
   return collected(targets);
-}
-
-// All steps of a subset at once: most bytes go the same way, and each way is collected once.
-void Subsets::make_row(SubsetId subset) {
-  std::vector<std::vector<Target>> targets(classes_.count());
-  for (const Position p : subsets_.copy(subset)) {
-    const Nfa::State state = nfa_.states[state_of(p)];
-    if (state.kind == Nfa::Kind::kChars) {
-      for (const auto& edge : nfa_.machines[state.a]->edges(static_cast<ByteMachine::State>(machine_state_of(p)))) {
-        const Target target{after_byte(p, edge.target)};
-        for (std::size_t c = classes_.of[edge.low]; c <= classes_.of[edge.high]; ++c) targets[c].push_back(target);
-      }
-    } else if (state.kind == Nfa::Kind::kBoolean) {
-      for (std::size_t c = 0; c < targets.size(); ++c) {
-        const TupleId next = tuple_step(frames_.begin(frame_of(p))[1], c);
-        if (next != kNoTuple) targets[c].push_back({p, next});
-      }
-    }
-  }
-  std::vector<std::uint32_t> ways;  // the first class of each
-  for (std::uint32_t c = 0; c < targets.size(); ++c) {
-    const auto same =
-        std::find_if(ways.rbegin(), ways.rend(), [&](std::uint32_t w) { return targets[w] == targets[c]; });
-    if (same == ways.rend()) {
-      const SubsetId made = collected(targets[c]);
-      steps_[subset][c] = made;
-      ways.push_back(c);
-    } else {
-      steps_[subset][c] = steps_[subset][*same];
-    }
-  }
 }
 
 SubsetId Subsets::unite(SubsetId a, SubsetId b) {
@@ -289,8 +306,7 @@ std::size_t Subsets::memory_bytes() const {
   for (const auto& machine : machines_) machines += machine->memory_bytes();
   return machines + loops_.size() * 48 + tuples_.memory_bytes() + continues_.capacity() + subsets_.memory_bytes() +
          frames_.memory_bytes() + tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) +
-         steps_.capacity() * sizeof(steps_[0]) + step_rows_ * classes_.count() * sizeof(SubsetId) +
-         unions_.size() * 32 + seen_plain_.capacity() * 4;
+         rows_.capacity() * sizeof(rows_[0]) + row_bytes_ + unions_.size() * 32 + seen_plain_.capacity() * 4;
 }
 
 SubsetId Subsets::interned(const std::vector<Position>& positions) {
@@ -310,7 +326,7 @@ SubsetId Subsets::interned(const std::vector<Position>& positions) {
   }
   info.only_final = info.final && positions.size() == 1;
   infos_.push_back(std::move(info));
-  steps_.emplace_back();
+  rows_.emplace_back();
   return id;
 }
 
@@ -404,19 +420,15 @@ Subsets::TupleId Subsets::decidable_part(TupleId tuple) {
 
 // A byte class for every way in which the regular operands of a tuple may go on.
 std::vector<std::uint32_t> Subsets::ways_on(TupleId tuple) {
-  const std::vector<std::uint32_t> words = tuples_.copy(tuple);
-  const Nfa::Boolean& operands = nfa_.booleans[words[0]];
-  std::vector<std::vector<SubsetId>> next(classes_.count());
-  for (std::size_t i = 0; i < operands.size(); ++i) {
-    if (words[i + 1] == kFree || words[i + 1] == kEmpty) continue;
-    for (std::size_t c = 0; c < next.size(); ++c) next[c].push_back(step(words[i + 1], c));
+  Ways ways(classes_.count());
+  mark_ways(ways, tuple);
+  std::size_t count = 0;
+  const std::vector<std::uint16_t> numbers = ways.dense(count);
+  std::vector<std::uint32_t> firsts;
+  for (std::uint32_t c = 0; c < numbers.size(); ++c) {
+    if (numbers[c] > firsts.size()) firsts.push_back(c);
   }
-  std::vector<std::uint32_t> ways;
-  for (std::uint32_t c = 0; c < next.size(); ++c) {
-    if (std::none_of(ways.rbegin(), ways.rend(), [&](std::uint32_t w) { return next[w] == next[c]; }))
-      ways.push_back(c);
-  }
-  return ways;
+  return firsts;
 }
 
 bool Subsets::can_continue(TupleId tuple) {

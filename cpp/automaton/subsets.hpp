@@ -15,6 +15,7 @@
 
 #include "interner.hpp"
 #include "nfa.hpp"
+#include "ways.hpp"
 
 namespace tamis {
 
@@ -70,6 +71,8 @@ class Subsets {
 
   SubsetId start_of(Nfa::StateId state);
   SubsetId step(SubsetId subset, std::size_t byte_class);
+  // The byte classes that lead to the same place have the same number; those with number 0 lead nowhere.
+  const std::vector<std::uint16_t>& ways(SubsetId subset) { return row(subset).ways; }
   SubsetId unite(SubsetId a, SubsetId b);
   const Info& info(SubsetId subset) const { return infos_[subset]; }
   const std::vector<Call>& calls(SubsetId subset);
@@ -128,9 +131,15 @@ class Subsets {
     TupleId tuple = kNoTuple;
     bool operator==(const Target&) const = default;
   };
+  // Where the bytes lead: which of them the same way is known at once, where to only once somebody goes there.
+  struct Row {
+    std::vector<std::uint16_t> ways;  // per byte class
+    std::vector<SubsetId> next;       // per way
+  };
   SubsetId collected(const std::vector<Target>& targets);
   SubsetId make_step(SubsetId subset, std::size_t byte_class);
-  void make_row(SubsetId subset);
+  Row& row(SubsetId subset);
+  void mark_ways(Ways& ways, TupleId tuple);
   Position after_byte(Position p, ByteMachine::State machine_state) const;
 
   SubsetId interned(const std::vector<Position>& positions);
@@ -152,8 +161,8 @@ class Subsets {
   Interner<Position> subsets_;
   std::vector<Info> infos_;
   std::unordered_map<SubsetId, std::optional<Loop>> loops_;
-  std::vector<std::vector<SubsetId>> steps_;  // per subset, empty until first used
-  std::size_t step_rows_ = 0;
+  std::vector<std::unique_ptr<Row>> rows_;  // per subset, none until first used
+  std::size_t row_bytes_ = 0;
   std::unordered_map<std::uint64_t, SubsetId> unions_;
 
   Interner<std::uint32_t> frames_;  // (parent, count or tuple)
