@@ -236,7 +236,10 @@ class Nfa::Compiler {
       }
       case NodeKind::kAlt: {
         std::vector<Nfa::StateId> targets;
-        for (const NodeId child : grammar_.children(id)) targets.push_back(build(child, next));
+        for (const NodeId child : grammar_.children(id)) {
+          // Alternatives may hold each other in long chains.
+          targets.push_back(grammar_[child].kind == NodeKind::kAlt ? later(child, next) : build(child, next));
+        }
         return add_split(std::move(targets));
       }
       case NodeKind::kRepeat:

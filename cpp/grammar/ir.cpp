@@ -222,6 +222,12 @@ NodeId Grammar::alt(const std::vector<NodeId>& nodes, int depth) {
   return intern({NodeKind::kAlt}, flat);
 }
 
+NodeId Grammar::either(NodeId first, NodeId second) {
+  if (first == kNothing || first == second) return second;
+  if (second == kNothing) return first;
+  return intern({NodeKind::kAlt}, {std::min(first, second), std::max(first, second)});
+}
+
 NodeId Grammar::repeat(NodeId node, std::int32_t min, std::int32_t max) {
   if (min < 0 || (max >= 0 && max < min)) throw CompileError("repeat: need 0 <= min <= max");
   if (max == 0 || node == kEmpty) return kEmpty;

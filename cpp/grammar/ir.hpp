@@ -92,6 +92,8 @@ class Grammar {
   // Like seq, but `first` stays one node: worth it where it is long and used in many places.
   NodeId join(NodeId first, NodeId second);
   NodeId alt(const std::vector<NodeId>& nodes);
+  // Like alt, but both stay one node: worth it where `second` is long and used in many places.
+  NodeId either(NodeId first, NodeId second);
   NodeId repeat(NodeId node, std::int32_t min, std::int32_t max);
   NodeId optional(NodeId node) { return alt({node, kEmpty}); }
   NodeId intersect(const std::vector<NodeId>& nodes);

@@ -37,6 +37,7 @@ Punctuation::Punctuation(Grammar& grammar, Whitespace whitespace) : grammar(gram
   comma = grammar.seq({blank, byte(grammar, ','), blank});
   colon = grammar.seq({blank, byte(grammar, ':'), blank});
   quote = byte(grammar, '"');
+  right_brace = byte(grammar, '}');
   any_string = grammar.repeat(grammar.chars({{0, 0x10FFFF}}, Codec::kJson), 0, Grammar::kUnbounded);
 }
 

@@ -41,6 +41,7 @@ struct Punctuation {
   NodeId comma;
   NodeId colon;
   NodeId quote;
+  NodeId right_brace;
   NodeId any_string;  // contents of strings
 };
 

@@ -4,6 +4,7 @@
 #include <bit>
 #include <functional>
 #include <map>
+#include <stdexcept>
 #include <unordered_set>
 
 namespace tamis::schema {
@@ -303,33 +304,32 @@ class ObjectText {
     return out;
   }
 
-  // Named members in their order, then any number of others; everything is built from the back, so that no sequence is
-  // made twice.
+  // Named members in their order, then any number of others, built from the back.  What may follow a comma is one node
+  // for each place, which holds the one for the next place: a place is as large as its member.
   NodeId declared() {
-    const NodeId right = text_.closing('}');
-    const NodeId others = is_open() ? grammar_.seq({rest_, any_number(behind(rest_)), right}) : Grammar::kNothing;
-    NodeId tail = right;
-    if (is_open()) tail = grammar_.alt({grammar_.seq(text_.comma, others), right});
-    const auto first_required =
-        std::find_if(members_.begin(), members_.end(), [](const Named& member) { return member.required; });
-    if (first_required != members_.end()) {
-      for (auto member = members_.end(); member-- != first_required + 1;) {
-        tail = member->required ? behind(*member, tail) : grammar_.seq(grammar_.optional(behind(*member)), tail);
-      }
-      tail = with(*first_required, tail);
-      for (auto member = first_required; member != members_.begin();) {
-        --member;
-        tail = grammar_.seq(grammar_.optional(with(*member, text_.comma)), tail);
-      }
-      return grammar_.seq(text_.opening('{'), tail);
-    }
-    // Any member may be the first; `tail` is what follows it.
-    std::vector<NodeId> contents = {others};
+    bool may_close = true;
+    NodeId keys = Grammar::kNothing;  // behind the quote
+    if (is_open()) keys = grammar_.seq({without_quote(rest_), any_number(behind(rest_)), text_.closing('}')});
     for (auto member = members_.rbegin(); member != members_.rend(); ++member) {
-      contents.push_back(with(*member, tail));
-      tail = grammar_.seq(grammar_.optional(behind(*member)), tail);
+      const NodeId first = without_quote(with(*member, following(keys, may_close)));
+      keys = member->required ? first : grammar_.either(first, keys);
+      may_close = may_close && !member->required;
     }
-    return grammar_.alt({grammar_.seq(text_.opening('{'), grammar_.alt(contents)), enclosed(Grammar::kNothing, true)});
+    const NodeId contents = grammar_.seq(text_.quote, keys);
+    return grammar_.seq(text_.opening('{'), may_close ? grammar_.alt({contents, text_.right_brace}) : contents);
+  }
+
+  // What follows a member: another one, with one of these keys, or the end.
+  NodeId following(NodeId keys, bool may_close) {
+    NodeId next = keys;
+    if (keys != Grammar::kNothing) next = grammar_.seq(text_.comma, grammar_.join(text_.quote, keys));
+    return may_close ? grammar_.alt({next, text_.closing('}')}) : next;
+  }
+
+  NodeId without_quote(NodeId member) const {
+    const Node& node = grammar_[member];
+    if (node.kind != NodeKind::kSeq || node.a != text_.quote) throw std::logic_error("a member begins with a quote");
+    return node.b;
   }
 
   // Members in order with a bound on their number: one node for each place and each count so far.
