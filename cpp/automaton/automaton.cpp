@@ -13,6 +13,7 @@ namespace tamis {
 namespace {
 
 constexpr int kMergeDepth = 1000;  // contexts this deep are left unmerged: correct, only larger
+constexpr std::uint32_t kStepsUnchecked = 16;
 constexpr int kNesting = 400;      // combinations inside operands of combinations, as the text nests them
 
 std::vector<std::uint32_t> words_of(bool may_end, const auto& configurations) {
@@ -180,13 +181,15 @@ StateId Automaton::make_step(StateId state, std::size_t byte_class) const {
 }
 
 StateId Automaton::make_step_locked(StateId state, std::size_t byte_class) const {
-  check_budget();
+  if (++steps_made_ % kStepsUnchecked == 0) check_budget();
   struct Nesting {
     int& depth;
     ~Nesting() { --depth; }
   } nesting{nesting_};
   if (++nesting_ > kNesting) throw LimitError("intersections and complements are nested too deeply in this text");
-  const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
+  const auto id = static_cast<std::uint32_t>(state);
+  if (states_.end(id) - states_.begin(id) == 3) return make_single_step(state, byte_class);
+  const std::vector<std::uint32_t> words = states_.copy(id);
   Settlement settlement(*this);
   // Every byte that leads to the same subsets leads to the same state.
   std::vector<bool> same(classes_.count(), true);
@@ -199,6 +202,30 @@ StateId Automaton::make_step_locked(StateId state, std::size_t byte_class) const
   const StateId next = settlement.state();
   for (std::size_t c = 0; c < same.size(); ++c) {
     if (same[c]) cell(state, c).store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
+  }
+  return next;
+}
+
+// The same for states of one configuration, which is nearly all of them.
+StateId Automaton::make_single_step(StateId state, std::size_t byte_class) const {
+  const std::uint32_t* words = states_.begin(static_cast<std::uint32_t>(state));
+  const SubsetId subset = words[1];
+  const ContextId context = words[2];
+  const SubsetId to = subsets_->step(subset, byte_class);
+  StateId next = kDead;
+  if (subsets_->info(to).stays) {
+    single_[1] = to;
+    single_[2] = context;
+    next = interned(single_);
+  } else if (to != Subsets::kEmpty) {
+    Settlement settlement(*this);
+    settlement.add(to, context);
+    next = settlement.state();
+  }
+  const std::vector<std::uint16_t>& ways = subsets_->ways(subset);
+  std::atomic<std::uint32_t>* cells = &cell(state, 0);
+  for (std::size_t c = 0; c < ways.size(); ++c) {
+    if (ways[c] == ways[byte_class]) cells[c].store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
   }
   return next;
 }
@@ -219,6 +246,15 @@ std::optional<Automaton::Loop> Automaton::loop(StateId state) const {
     if (i != at && (subsets_->first_bytes(words[i]) & own).any()) return std::nullopt;
   }
   return Loop{nfa_->machines[found->machine], found->most, found->steady};
+}
+
+std::optional<std::shared_ptr<const ByteMachine>> Automaton::wide(StateId state) const {
+  const std::lock_guard lock(mutex_);
+  const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
+  for (std::size_t i = 1; i < words.size(); i += 2) {
+    if (const auto machine = subsets_->wide(words[i])) return nfa_->machines[*machine];
+  }
+  return std::nullopt;
 }
 
 void Automaton::merge(Configurations& configurations, int depth) const {

@@ -71,6 +71,8 @@ class Automaton : private NestedStates {
     bool steady;
   };
   std::optional<Loop> loop(StateId state) const;
+  // A set of characters of which the state, and every state after some of them, reads any: see Subsets::wide.
+  std::optional<std::shared_ptr<const ByteMachine>> wide(StateId state) const;
 
   Statistics statistics() const;
 
@@ -111,6 +113,7 @@ class Automaton : private NestedStates {
 
   StateId make_step(StateId state, std::size_t byte_class) const;
   StateId make_step_locked(StateId state, std::size_t byte_class) const;
+  StateId make_single_step(StateId state, std::size_t byte_class) const;
   SubsetId rule_start(RuleId rule) const;
   void begin(std::shared_ptr<const Grammar> grammar);
   StateId interned(const std::vector<std::uint32_t>& words) const;
@@ -133,6 +136,8 @@ class Automaton : private NestedStates {
   std::unique_ptr<Subsets> subsets_;
   mutable std::vector<SubsetId> rule_starts_;  // kNoSubset until known
   mutable int nesting_ = 0;
+  mutable std::uint32_t steps_made_ = 0;
+  mutable std::vector<std::uint32_t> single_ = {0, 0, 0};  // a state of one configuration, to be interned
   mutable Interner<std::uint32_t> contexts_;  // may the string end, then (subset, context) pairs
   mutable Interner<std::uint32_t> states_;    // likewise
   mutable std::vector<ContextId> returned_;   // per context, kNoContext until known

@@ -28,6 +28,7 @@ class Interner {
   // Valid until the next intern().
   const T* begin(std::uint32_t id) const { return pool_.data() + offsets_[id]; }
   const T* end(std::uint32_t id) const { return pool_.data() + offsets_[id + 1]; }
+  std::size_t length(std::uint32_t id) const { return offsets_[id + 1] - offsets_[id]; }
   std::vector<T> copy(std::uint32_t id) const { return {begin(id), end(id)}; }
 
   std::size_t size() const { return hashes_.size(); }

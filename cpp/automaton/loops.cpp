@@ -106,6 +106,45 @@ std::optional<Subsets::Loop> Subsets::loop_of_tuple(TupleId tuple) {
   return common;
 }
 
+std::optional<std::uint32_t> Subsets::wide(SubsetId subset) {
+  if (const auto known = wide_.find(subset); known != wide_.end()) return known->second;
+  const auto found = find_wide(subset);
+  wide_.emplace(subset, found);
+  return found;
+}
+
+std::optional<std::uint32_t> Subsets::find_wide(SubsetId subset) {
+  const std::vector<Position> positions = subsets_.copy(subset);
+  if (positions.size() > kPositions) return std::nullopt;
+  for (const Position p : positions) {
+    const Nfa::State state = nfa_.states[state_of(p)];
+    if (state.kind == Nfa::Kind::kBoolean && !is_unentered(p)) {
+      if (const auto found = wide_tuple(frames_.begin(frame_of(p))[1])) return found;
+    } else if (state.kind == Nfa::Kind::kChars && machine_state_of(p) == ByteMachine::kStart &&
+               nfa_.machines[state.a]->first_bytes().count() >= kBytes) {
+      const SubsetId after = closure(position(state.b, 0, frame_of(p)));
+      if (std::binary_search(subsets_.begin(after), subsets_.end(after), p)) return state.a;
+    }
+  }
+  return std::nullopt;
+}
+
+// What finite languages exclude, they exclude up to their longest member only.
+std::optional<std::uint32_t> Subsets::wide_tuple(TupleId tuple) {
+  const std::vector<std::uint32_t> words = tuples_.copy(tuple);
+  const Nfa::Boolean& operands = nfa_.booleans[words[0]];
+  std::optional<std::uint32_t> machine;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i].negated && (operands[i].finite || words[i + 1] == kEmpty)) continue;
+    if (operands[i].negated || operands[i].kind != Nfa::OperandKind::kRegular) return std::nullopt;
+    const auto found = loop(words[i + 1]);
+    if (!found || found->most != kEndless) return std::nullopt;
+    if (machine && nfa_.machines[*machine] != nfa_.machines[found->machine]) return std::nullopt;
+    machine = found->machine;
+  }
+  return machine;
+}
+
 std::bitset<256> Subsets::first_bytes(SubsetId subset, const std::vector<Position>& without) const {
   std::bitset<256> bytes;
   for (const Position* p = subsets_.begin(subset); p != subsets_.end(subset); ++p) {

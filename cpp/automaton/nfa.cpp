@@ -54,17 +54,28 @@ class Nfa::Compiler {
       const bool negated = grammar_[part].kind == NodeKind::kComplement;
       const NodeId operand = negated ? grammar_[part].a : part;
       if (grammar_[operand].kind == NodeKind::kMachine) {
-        operands.push_back({Nfa::OperandKind::kMachine, grammar_[operand].a, negated, false});
+        operands.push_back({Nfa::OperandKind::kMachine, grammar_[operand].a, negated, false, false});
         continue;
       }
       const Nfa::StateId start = build(operand, Nfa::kFinal);
       const auto kind = calls_rules_[operand] ? Nfa::OperandKind::kGrammar : Nfa::OperandKind::kRegular;
-      operands.push_back({kind, start, negated, !leads_to_rules_[operand]});
+      operands.push_back({kind, start, negated, is_finite(operand), !leads_to_rules_[operand]});
     }
     const auto made = static_cast<std::uint32_t>(nfa_.booleans.size());
     nfa_.booleans.push_back(std::move(operands));
     combinations_.emplace(id, made);
     return made;
+  }
+
+  bool is_finite(NodeId id) {
+    for (auto next = static_cast<NodeId>(finite_.size()); next <= id; ++next) {
+      const Node& node = grammar_[next];
+      const auto children = grammar_.children(next);
+      finite_.push_back(node.kind != NodeKind::kComplement && node.kind != NodeKind::kMachine &&
+                        node.kind != NodeKind::kRule && (node.kind != NodeKind::kRepeat || node.max >= 0) &&
+                        std::all_of(children.begin(), children.end(), [&](NodeId child) { return finite_[child]; }));
+    }
+    return finite_[id];
   }
 
   void build_later(Nfa::StateId state) {
@@ -289,6 +300,7 @@ class Nfa::Compiler {
   std::size_t max_states_;
   int depth_ = 0;
   std::vector<bool> inlined_;
+  std::vector<bool> finite_;  // per node, as far as asked for
   std::vector<std::uint64_t> rule_size_;
   std::vector<std::uint64_t> sizes_;  // per node, 0 until known
   std::vector<std::uint32_t> machine_of_;

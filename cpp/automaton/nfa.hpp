@@ -49,6 +49,7 @@ class Nfa {
     OperandKind kind;
     std::uint32_t start;  // an NFA state, or the number of a machine
     bool negated;
+    bool finite;     // as a language, as far as is easily seen
     bool decidable;  // regular, and so are all operands of combinations in it: a finite search knows its members
   };
   using Boolean = std::vector<Operand>;  // all of them hold

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bitset>
 #include <numeric>
+#include <tuple>
 
 namespace tamis {
 namespace {
@@ -41,7 +42,16 @@ class Subsets::Collector {
       s_.collections_ = 1;
     }
     collection_ = s_.collections_;
+    if (!s_.buffers_.empty()) {
+      std::tie(todo_, core_) = std::move(s_.buffers_.back());
+      s_.buffers_.pop_back();
+      todo_.clear();
+      core_.clear();
+    }
   }
+  ~Collector() { s_.buffers_.emplace_back(std::move(todo_), std::move(core_)); }
+  Collector(const Collector&) = delete;
+  Collector& operator=(const Collector&) = delete;
 
   void add(Position p) { todo_.push_back(p); }
   void keep(Position p) { core_.push_back(p); }
@@ -59,8 +69,10 @@ class Subsets::Collector {
       expand(next);
     }
     s_.work_ += core_.size();
-    std::sort(core_.begin(), core_.end());
-    core_.erase(std::unique(core_.begin(), core_.end()), core_.end());
+    if (core_.size() > 1) {
+      std::sort(core_.begin(), core_.end());
+      core_.erase(std::unique(core_.begin(), core_.end()), core_.end());
+    }
     return s_.interned(core_);
   }
 
@@ -219,34 +231,21 @@ Subsets::Position Subsets::after_byte(Position p, ByteMachine::State machine_sta
   return position(state_of(p), machine_state, frame_of(p));
 }
 
-SubsetId Subsets::collected(const std::vector<Target>& targets) {
-  if (targets.empty()) return kEmpty;
-  Collector collector(*this, true);
-  for (const Target& target : targets) {
-    if (target.tuple == kNoTuple) {
-      collector.add(target.position);
-    } else {
-      const FrameId parent = frames_.begin(frame_of(target.position))[0];
-      collector.add_tuple(state_of(target.position), parent, target.tuple);
-    }
-  }
-  return collector.collected();
-}
-
 SubsetId Subsets::make_step(SubsetId subset, std::size_t byte_class) {
-  std::vector<Target> targets;
-  for (const Position p : subsets_.copy(subset)) {
+  Collector collector(*this, true);
+  for (std::size_t i = 0; i < subsets_.length(subset); ++i) {
+    const Position p = subsets_.begin(subset)[i];  // which collecting may move
     const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind == Nfa::Kind::kChars) {
       const ByteMachine::State next = nfa_.machines[state.a]->step(static_cast<ByteMachine::State>(machine_state_of(p)),
                                                                    classes_.representative[byte_class]);
-      if (next != ByteMachine::kDead) targets.push_back({after_byte(p, next)});
+      if (next != ByteMachine::kDead) collector.add(after_byte(p, next));
     } else if (state.kind == Nfa::Kind::kBoolean) {
       const TupleId next = tuple_step(frames_.begin(frame_of(p))[1], byte_class);
-      if (next != kNoTuple) targets.push_back({p, next});
+      if (next != kNoTuple) collector.add_tuple(state_of(p), frames_.begin(frame_of(p))[0], next);
     }
   }
-  return collected(targets);
+  return collector.collected();
 }
 
 SubsetId Subsets::unite(SubsetId a, SubsetId b) {
@@ -313,9 +312,11 @@ SubsetId Subsets::interned(const std::vector<Position>& positions) {
   const SubsetId id = subsets_.intern(positions);
   if (id < infos_.size()) return id;
   Info info;
+  bool calls = false;
   for (const Position p : positions) {
     const Nfa::Kind kind = nfa_.states[state_of(p)].kind;
     info.final = info.final || kind == Nfa::Kind::kFinal;
+    calls = calls || kind == Nfa::Kind::kCall;
     info.consumes = info.consumes || kind == Nfa::Kind::kChars || kind == Nfa::Kind::kBoolean;
     info.unentered = info.unentered || is_unentered(p);
     if (kind == Nfa::Kind::kBoolean && !is_unentered(p)) {
@@ -325,6 +326,7 @@ SubsetId Subsets::interned(const std::vector<Position>& positions) {
     }
   }
   info.only_final = info.final && positions.size() == 1;
+  info.stays = info.consumes && !info.final && !calls;
   infos_.push_back(std::move(info));
   rows_.emplace_back();
   return id;

@@ -60,6 +60,7 @@ class Subsets {
     bool final = false;     // a rule ends here
     bool consumes = false;  // some byte may follow before any rule ends or is called
     bool only_final = false;
+    bool stays = false;      // consumes, and no rule ends or is called before
     bool unentered = false;  // has combinations that are left for `entered`
     bool stepwise = false;   // a step may be costly (it takes operands along that are not regular throughout)
     bool calls_known = false;
@@ -89,6 +90,8 @@ class Subsets {
   };
   static constexpr std::uint32_t kEndless = 0xFFFFFFFFU;
   std::optional<Loop> loop(SubsetId subset);
+  // A machine of which the subset reads any number of characters, whichever they are; where they lead may depend on it.
+  std::optional<std::uint32_t> wide(SubsetId subset);
 
   // The bytes that may come next; any, where there are combinations.
   std::bitset<256> first_bytes(SubsetId subset) const { return first_bytes(subset, {}); }
@@ -122,21 +125,16 @@ class Subsets {
   std::optional<Loop> loop_of_characters(SubsetId subset, std::uint32_t machine);
   std::optional<Loop> loop_of_combination(SubsetId subset, Position p);
   std::optional<Loop> loop_of_tuple(TupleId tuple);
+  std::optional<std::uint32_t> find_wide(SubsetId subset);
+  std::optional<std::uint32_t> wide_tuple(TupleId tuple);
   bool leaves_alone(SubsetId subset, const std::vector<Position>& own, std::uint32_t machine) const;
   std::bitset<256> first_bytes(SubsetId subset, const std::vector<Position>& without) const;
   SubsetId closure(Position p, bool enter = true);
-  // Where a position leads: a position to be added, or a combination that has come on.
-  struct Target {
-    Position position;
-    TupleId tuple = kNoTuple;
-    bool operator==(const Target&) const = default;
-  };
   // Where the bytes lead: which of them the same way is known at once, where to only once somebody goes there.
   struct Row {
     std::vector<std::uint16_t> ways;  // per byte class
     std::vector<SubsetId> next;       // per way
   };
-  SubsetId collected(const std::vector<Target>& targets);
   SubsetId make_step(SubsetId subset, std::size_t byte_class);
   Row& row(SubsetId subset);
   void mark_ways(Ways& ways, TupleId tuple);
@@ -161,6 +159,7 @@ class Subsets {
   Interner<Position> subsets_;
   std::vector<Info> infos_;
   std::unordered_map<SubsetId, std::optional<Loop>> loops_;
+  std::unordered_map<SubsetId, std::optional<std::uint32_t>> wide_;
   std::vector<std::unique_ptr<Row>> rows_;  // per subset, none until first used
   std::size_t row_bytes_ = 0;
   std::unordered_map<std::uint64_t, SubsetId> unions_;
@@ -173,6 +172,7 @@ class Subsets {
   std::vector<std::uint32_t> seen_plain_;  // per NFA state: the last collection that met it without a frame
   std::uint32_t collections_ = 0;
   std::size_t work_ = 0;  // positions collected so far
+  std::vector<std::pair<std::vector<Position>, std::vector<Position>>> buffers_;  // of collectors that are done
 };
 
 }  // namespace tamis

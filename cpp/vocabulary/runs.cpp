@@ -1,7 +1,8 @@
 #include "runs.hpp"
 
 #include <algorithm>
-#include <array>
+
+#include "vocabulary.hpp"
 
 namespace tamis {
 namespace {
@@ -20,61 +21,89 @@ std::vector<std::array<ByteMachine::State, 256>> table_of(const ByteMachine& mac
 
 }  // namespace
 
-TokenRuns::TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine) : all((vocabulary.size() + 31) / 32) {
+TokenRuns::TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine)
+    : all_((vocabulary.size() + 31) / 32), leads_out_(vocabulary.trie().size(), false) {
   const auto table = table_of(machine);
-  const auto& trie = vocabulary.trie();
-  const auto& tokens = vocabulary.token_list();
+  const Trie& trie = vocabulary.trie();
   struct Place {
     ByteMachine::State state;  // inside of a character, or at the start of one
     std::uint32_t characters;  // whole ones before
+    std::uint32_t node;        // that led here
   };
-  std::vector<Place> path = {{ByteMachine::kStart, 0}};
+  std::vector<Place> path(trie.height() + 1);
+  path[0] = {ByteMachine::kStart, 0, 0};
   std::vector<std::pair<std::uint32_t, TokenId>> runs;
-  const std::size_t count = trie.size() - 1;
-  for (std::uint32_t i = 0; i < count;) {
+  std::vector<std::uint32_t> of_length;
+  for (std::uint32_t i = 0; i < trie.size();) {
     const auto& node = trie[i];
     const Place before = path[node.depth];
     const ByteMachine::State next = table[before.state][node.byte];
     if (next == ByteMachine::kDead) {
-      if (before.state == ByteMachine::kStart) exits.push_back({i, before.characters});
+      if (before.state == ByteMachine::kStart) {
+        exits_.push_back({i, before.characters});
+        for (std::uint32_t d = node.depth; d > 0 && !leads_out_[path[d].node]; --d) leads_out_[path[d].node] = true;
+      }
       i = node.skip;
       continue;
     }
     const bool whole = next == ByteMachine::kAccept;
-    path.resize(node.depth + 1);
-    path.push_back({whole ? ByteMachine::kStart : next, before.characters + (whole ? 1U : 0U)});
+    path[node.depth + 1] = {whole ? ByteMachine::kStart : next, before.characters + (whole ? 1U : 0U), i};
+    const std::uint32_t characters = before.characters + 1;
+    if (characters >= of_length.size()) of_length.resize(characters + 1);
     for (std::uint32_t t = node.first_token; t < trie[i + 1].first_token; ++t) {
-      runs.emplace_back(before.characters + 1, tokens[t]);
+      runs.emplace_back(characters, trie.tokens()[t]);
+      ++of_length[characters];
     }
     ++i;
   }
-  std::stable_sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-  longer.assign(runs.empty() ? 1 : runs.front().first + 1, 0);
+  while (!of_length.empty() && of_length.back() == 0) of_length.pop_back();
+  longer_.assign(std::max<std::size_t>(of_length.size(), 1), 0);
+  for (std::size_t n = longer_.size() - 1; n > 0; --n) longer_[n - 1] = longer_[n] + of_length[n];
+  std::vector<std::uint32_t> next = longer_;  // by length, where the next run of it goes
+  by_length_.resize(runs.size());
   for (const auto& [characters, token] : runs) {
-    by_length.push_back(token);
-    all[static_cast<std::size_t>(token) / 32] |= 1U << (static_cast<std::uint32_t>(token) % 32);
-    for (std::uint32_t n = 0; n < characters; ++n) ++longer[n];
+    by_length_[next[characters]++] = token;
+    all_[static_cast<std::size_t>(token) / 32] |= 1U << (static_cast<std::uint32_t>(token) % 32);
+    ++beginning_with_[static_cast<std::uint8_t>((*vocabulary.text(token))[0])];
   }
 }
 
 std::vector<std::uint32_t> TokenRuns::mask(std::size_t limit) const {
-  if (limit >= longer.size()) return all;
-  const std::size_t gone = longer[limit];
+  if (limit >= longer_.size()) return all_;
+  const std::size_t gone = longer_[limit];
   const auto bit = [](TokenId token) { return 1U << (static_cast<std::uint32_t>(token) % 32); };
-  if (gone <= by_length.size() / 2) {
-    std::vector<std::uint32_t> words = all;
-    for (std::size_t i = 0; i < gone; ++i) words[static_cast<std::size_t>(by_length[i]) / 32] &= ~bit(by_length[i]);
+  if (gone <= by_length_.size() / 2) {
+    std::vector<std::uint32_t> words = all_;
+    for (std::size_t i = 0; i < gone; ++i) words[static_cast<std::size_t>(by_length_[i]) / 32] &= ~bit(by_length_[i]);
     return words;
   }
-  std::vector<std::uint32_t> words(all.size());
-  for (std::size_t i = gone; i < by_length.size(); ++i) {
-    words[static_cast<std::size_t>(by_length[i]) / 32] |= bit(by_length[i]);
+  std::vector<std::uint32_t> words(all_.size());
+  for (std::size_t i = gone; i < by_length_.size(); ++i) {
+    words[static_cast<std::size_t>(by_length_[i]) / 32] |= bit(by_length_[i]);
   }
   return words;
 }
 
+const Trie& TokenRuns::tails(const Vocabulary& vocabulary) const {
+  std::call_once(tails_made_, [&] {
+    const Trie& trie = vocabulary.trie();
+    std::vector<std::pair<std::string_view, TokenId>> strings;
+    for (const Exit& exit : exits_) {
+      if (exit.characters == 0) continue;
+      for (std::uint32_t t = trie[exit.node].first_token; t < trie[trie[exit.node].skip].first_token; ++t) {
+        const TokenId token = trie.tokens()[t];
+        strings.emplace_back(std::string_view(*vocabulary.text(token)).substr(trie[exit.node].depth), token);
+      }
+    }
+    tails_ = Trie(std::move(strings));
+    tail_bytes_ = tails_.memory_bytes();
+  });
+  return tails_;
+}
+
 std::size_t TokenRuns::memory_bytes() const {
-  return all.capacity() * 4 + exits.capacity() * sizeof(Exit) + by_length.capacity() * 4 + longer.capacity() * 4;
+  return (all_.capacity() + by_length_.capacity() + longer_.capacity()) * 4 + exits_.capacity() * sizeof(Exit) +
+         leads_out_.capacity() / 8 + tail_bytes_;
 }
 
 }  // namespace tamis

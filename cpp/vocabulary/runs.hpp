@@ -5,15 +5,21 @@
 // grammar with the same set shares them.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 #include "../automaton/byte_machine.hpp"
-#include "vocabulary.hpp"
+#include "trie.hpp"
 
 namespace tamis {
 
-struct TokenRuns {
+class Vocabulary;
+
+class TokenRuns {
+ public:
   // Trie nodes whose byte does not go on with the run, right after its `characters`-th character.
   struct Exit {
     std::uint32_t node;
@@ -24,12 +30,30 @@ struct TokenRuns {
 
   // The tokens of at most `limit` characters, the last of which need not be whole.
   std::vector<std::uint32_t> mask(std::size_t limit) const;
+  std::uint32_t count() const { return static_cast<std::uint32_t>(by_length_.size()); }
+  // The runs among the tokens that begin with this byte.
+  std::uint32_t beginning_with(std::uint8_t byte) const { return beginning_with_[byte]; }
+  std::uint32_t longest() const { return static_cast<std::uint32_t>(longer_.size() - 1); }  // in characters
+
+  const std::vector<Exit>& exits() const { return exits_; }  // by node
+  // Whether some token goes through the node, as part of a run, and leaves the run behind it.
+  bool leads_out(std::uint32_t node) const { return leads_out_[node]; }
+  // What comes behind the run in all tokens that leave it after one character or more.  It is made when first asked
+  // for; the vocabulary is the one of the constructor.
+  const Trie& tails(const Vocabulary& vocabulary) const;
+
   std::size_t memory_bytes() const;
 
-  std::vector<std::uint32_t> all;     // mask of every run
-  std::vector<Exit> exits;            // by node
-  std::vector<TokenId> by_length;     // runs, the longest first
-  std::vector<std::uint32_t> longer;  // longer[n] of them have more than n characters
+ private:
+  std::vector<std::uint32_t> all_;     // mask of every run
+  std::vector<TokenId> by_length_;     // runs, the longest first
+  std::vector<std::uint32_t> longer_;  // longer_[n] of them have more than n characters
+  std::array<std::uint32_t, 256> beginning_with_{};
+  std::vector<Exit> exits_;
+  std::vector<bool> leads_out_;
+  mutable std::once_flag tails_made_;
+  mutable Trie tails_;
+  mutable std::atomic<std::size_t> tail_bytes_{0};
 };
 
 }  // namespace tamis

@@ -17,6 +17,7 @@ class TokenAutomaton::Run {
 
   const std::shared_ptr<const ByteMachine>& characters() const { return loop_.characters; }
   std::uint32_t most() const { return loop_.most; }
+  bool steady() const { return loop_.steady; }
 
   // The state after so many characters.
   StateId after(std::uint32_t characters) {
@@ -54,19 +55,14 @@ class TokenAutomaton::MaskWalk {
       : automaton_(*owner.automaton_), vocabulary_(*owner.vocabulary_), trie_(owner.vocabulary_->trie()) {}
 
   Mask mask(std::int64_t state) {
-    mask_.assign((vocabulary_.size() + 31) / 32, 0);
-    if (state == kEnd) return std::move(mask_);
+    if (state == kEnd) return Mask((vocabulary_.size() + 31) / 32, 0);
     const auto start = static_cast<StateId>(state);
     if (Run* run = run_at(start); run != nullptr) {
-      const auto runs = vocabulary_.runs(run->characters());
-      mask_ = runs->mask(run->most());
-      leave_run(*run, 0, *runs, 0, static_cast<std::uint32_t>(trie_.size() - 1));
-    } else if (Run* later = run_after_first(start); later != nullptr) {
-      const auto runs = vocabulary_.runs(later->characters());
-      mask_ = runs->mask(later->most() == Subsets::kEndless ? later->most() : later->most() + 1U);
-      for (const std::uint32_t root : vocabulary_.roots()) compare(*later, *runs, root, start, ByteMachine::kStart, 0);
+      read_run(*run, start);
+    } else if (const auto characters = automaton_.wide(start)) {
+      read_wide(*characters, start);
     } else {
-      for (const std::uint32_t root : vocabulary_.roots()) walk(root, start);
+      read(start);
     }
     if (automaton_.is_complete(start)) {
       for (const TokenId stop : vocabulary_.stop_ids()) set(stop, true);
@@ -76,7 +72,7 @@ class TokenAutomaton::MaskWalk {
 
  private:
   static constexpr std::uint32_t kWorthwhile = 256;  // tokens that a run should spare us
-  static constexpr std::uint32_t kSmall = 3;         // nodes of a subtree not worth looking for runs in
+  static constexpr std::uint32_t kSmall = 64;        // nodes of a subtree not worth looking for runs in
 
   // Where a walk has come: in a state, or so many characters into a run from it, the last one perhaps half read.
   struct Place {
@@ -85,18 +81,28 @@ class TokenAutomaton::MaskWalk {
     std::uint32_t characters;
     ByteMachine::State machine_state;
   };
+  struct Root {
+    std::uint32_t node;
+    StateId next;
+  };
+
+  // The runs that the mask begins with, and where they lead from the second character on.
+  struct Compared {
+    Run* run;  // none: to all kinds of states
+    const TokenRuns& runs;
+    bool settled;  // what leaves the run after a character or more has been dealt with, as if all were in the run
+    bool wide;     // tokens are not in doubt as long as they are runs
+  };
 
   void set(TokenId token, bool value) {
     const std::uint32_t bit = 1U << (static_cast<std::uint32_t>(token) % 32);
     auto& word = mask_[static_cast<std::size_t>(token) / 32];
     word = value ? word | bit : word & ~bit;
   }
-  void set_tokens(std::uint32_t first_node, std::uint32_t last_node, bool value) {
-    const auto& tokens = vocabulary_.token_list();
-    for (std::uint32_t t = trie_[first_node].first_token; t < trie_[last_node].first_token; ++t) set(tokens[t], value);
-  }
-  std::uint32_t tokens_below(std::uint32_t node) const {
-    return trie_[trie_[node].skip].first_token - trie_[node].first_token;
+  void set_tokens(const Trie& trie, std::uint32_t first_node, std::uint32_t last_node, bool value) {
+    for (std::uint32_t t = trie[first_node].first_token; t < trie[last_node].first_token; ++t) {
+      set(trie.tokens()[t], value);
+    }
   }
 
   Run* run_at(StateId state) {
@@ -107,22 +113,129 @@ class TokenAutomaton::MaskWalk {
     return found->second ? &*found->second : nullptr;
   }
 
+  std::vector<Root> roots(StateId start) const {
+    std::vector<Root> found;
+    for (const std::uint32_t node : trie_.roots()) {
+      const StateId next = automaton_.step(start, trie_[node].byte);
+      if (next != Automaton::kDead) found.push_back({node, next});
+    }
+    return found;
+  }
+
+  // The state that most tokens lead to with their first byte.
+  std::optional<StateId> heaviest(const std::vector<Root>& roots) const {
+    std::vector<std::pair<StateId, std::uint32_t>> weights;
+    for (const Root& root : roots) {
+      auto found = std::find_if(weights.begin(), weights.end(), [&](const auto& w) { return w.first == root.next; });
+      if (found == weights.end()) found = weights.insert(found, {root.next, 0});
+      found->second += trie_.tokens_below(root.node);
+    }
+    const auto most = std::max_element(weights.begin(), weights.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (most == weights.end() || most->second < kWorthwhile) return std::nullopt;
+    return most->first;
+  }
+
+  void read_run(Run& run, StateId start) {
+    const auto runs = vocabulary_.runs(run.characters());
+    mask_ = runs->mask(run.most());
+    const bool settled = read_tails(run, 1, *runs);
+    if (!settled) return leave_run(run, 0, *runs, 0, trie_.size());
+    for (const std::uint32_t root : trie_.roots()) {
+      if (run.characters()->step(ByteMachine::kStart, trie_[root].byte) == ByteMachine::kDead) walk(trie_, root, start);
+    }
+  }
+
+  // A state in which no run of the characters is ever refused, whatever else it may lead to.
+  void read_wide(const std::shared_ptr<const ByteMachine>& characters, StateId start) {
+    const auto runs = vocabulary_.runs(characters);
+    mask_ = runs->mask(Subsets::kEndless);
+    const std::vector<Root> live = roots(start);
+    Compared compared{nullptr, *runs, false, true};
+    if (const auto most = heaviest(live)) {
+      Run* run = run_at(*most);
+      if (run != nullptr && run->characters() == characters && run->most() == Subsets::kEndless) {
+        compared.run = run;
+        compared.settled = read_tails(*run, 0, *runs);
+      }
+    }
+    for (const Root& root : live) compare(compared, root.node, root.next, ByteMachine::kStart, 0, characters.get());
+  }
+
+  void read(StateId start) {
+    const std::vector<Root> live = roots(start);
+    const auto most = heaviest(live);
+    Run* later = most ? run_at(*most) : nullptr;
+    if (later != nullptr) {
+      const auto runs = vocabulary_.runs(later->characters());
+      std::uint32_t alike = 0;
+      for (const Root& root : live) {
+        if (root.next == *most) alike += runs->beginning_with(trie_[root.node].byte);
+      }
+      if (3 * alike > 2 * runs->count()) {
+        mask_ = runs->mask(later->most() == Subsets::kEndless ? later->most() : later->most() + 1U);
+        const Compared compared{later, *runs, read_tails(*later, 0, *runs), false};
+        auto next = live.begin();
+        for (const std::uint32_t root : trie_.roots()) {
+          const bool lives = next != live.end() && next->node == root;
+          if (!lives) {
+            set_tokens(trie_, root, trie_[root].skip, false);
+          } else {
+            compare(compared, root, next->next, ByteMachine::kStart, 0, later->characters().get());
+            ++next;
+          }
+        }
+        return;
+      }
+    }
+    mask_.assign((vocabulary_.size() + 31) / 32, 0);
+    for (const Root& root : live) walk_below(trie_, root.node, {root.next, nullptr, 0, ByteMachine::kStart});
+  }
+
+  // The tokens that leave the run after `first` characters or more, where it does not matter after how many.
+  bool read_tails(Run& run, std::uint32_t first, const TokenRuns& runs) {
+    if (run.most() != Subsets::kEndless && run.most() < runs.longest() + 1U) return false;
+    const StateId one = run.after(first);
+    if (one == Automaton::kDead) return false;
+    Run* later = first == 0 ? &run : run_at(one);
+    if (later == nullptr || later->characters() != run.characters() || !later->steady()) return false;
+    const StateId two = run.after(first + 1);
+    if (two == Automaton::kDead) return false;
+    const Trie& tails = runs.tails(vocabulary_);
+    std::vector<Root> live;
+    for (const std::uint32_t root : tails.roots()) {
+      const StateId next = automaton_.step(one, tails[root].byte);
+      if (one != two && next != automaton_.step(two, tails[root].byte)) return false;
+      if (next != Automaton::kDead) live.push_back({root, next});
+    }
+    for (const Root& root : live) walk_below(tails, root.node, {root.next, nullptr, 0, ByteMachine::kStart});
+    return true;
+  }
+
   // Adds the tokens below `node`, its own byte still to be read.
-  void walk(std::uint32_t node, StateId state) {
-    const std::uint32_t end = trie_[node].skip;
-    const std::uint32_t base = trie_[node].depth;
-    std::vector<Place> path = {{state, nullptr, 0, ByteMachine::kStart}};
-    for (std::uint32_t i = node; i < end;) {
-      const auto& here = trie_[i];
-      path.resize(here.depth - base + 1);
-      Place next = after_byte(path.back(), here.byte);
+  void walk(const Trie& trie, std::uint32_t node, StateId state) {
+    const StateId next = automaton_.step(state, trie[node].byte);
+    if (next != Automaton::kDead) walk_below(trie, node, {next, nullptr, 0, ByteMachine::kStart});
+  }
+
+  // Adds the tokens of `node` and below, where its byte has led to `place`.
+  void walk_below(const Trie& trie, std::uint32_t node, Place place) {
+    const std::uint32_t end = trie[node].skip;
+    const std::uint32_t base = trie[node].depth;
+    if (path_.size() < trie.height() + 1) path_.resize(trie.height() + 1);
+    if (place.run == nullptr && end - node > kSmall) place.run = run_at(place.state);
+    set_tokens(trie, node, node + 1, true);
+    path_[0] = place;
+    for (std::uint32_t i = node + 1; i < end;) {
+      const auto& here = trie[i];
+      Place next = after_byte(path_[here.depth - base - 1], here.byte);
       if (next.state == Automaton::kDead) {
         i = here.skip;
         continue;
       }
       if (next.run == nullptr && here.skip - i > kSmall) next.run = run_at(next.state);
-      path.push_back(next);
-      set_tokens(i, i + 1, true);
+      path_[here.depth - base] = next;
+      set_tokens(trie, i, i + 1, true);
       ++i;
     }
   }
@@ -140,57 +253,53 @@ class TokenAutomaton::MaskWalk {
     return {place.state, place.run, place.characters + (whole ? 1U : 0U), whole ? ByteMachine::kStart : next};
   }
 
-  // The run that most tokens belong to from their second character on.
-  Run* run_after_first(StateId start) {
-    std::vector<std::pair<StateId, std::uint32_t>> weights;
-    for (const std::uint32_t root : vocabulary_.roots()) {
-      const StateId next = automaton_.step(start, trie_[root].byte);
-      if (next == Automaton::kDead) continue;
-      auto found = std::find_if(weights.begin(), weights.end(), [&](const auto& w) { return w.first == next; });
-      if (found == weights.end()) found = weights.insert(found, {next, 0});
-      found->second += tokens_below(root);
-    }
-    const auto heaviest = std::max_element(weights.begin(), weights.end(),
-                                           [](const auto& a, const auto& b) { return a.second < b.second; });
-    return heaviest == weights.end() || heaviest->second < kWorthwhile ? nullptr : run_at(heaviest->first);
-  }
-
-  // The tokens below `node`, which are in the mask as far as they are runs: its byte is still to be read in `state`, at
-  // `machine_state` of a character after so many whole ones.  `run` begins after the first character.
-  void compare(Run& run, const TokenRuns& runs, std::uint32_t node, StateId state, ByteMachine::State machine_state,
-               std::uint32_t characters) {
+  // The tokens below `node`, which are in the mask as far as they are runs.  Its byte, which is read at `machine_state`
+  // of a character after so many whole ones, leads to `next`.
+  void compare(const Compared& compared, std::uint32_t node, StateId next, ByteMachine::State machine_state,
+               std::uint32_t characters, const ByteMachine* machine) {
     const auto& here = trie_[node];
-    const ByteMachine::State in_run = run.characters()->step(machine_state, here.byte);
-    if (in_run == ByteMachine::kDead) return walk(node, state);  // no runs below
-    const StateId next = automaton_.step(state, here.byte);
-    if (next == Automaton::kDead) return set_tokens(node, here.skip, false);
-    const bool whole = in_run == ByteMachine::kAccept;
-    if (whole && characters <= run.most() && next == run.after(characters)) {
-      return leave_run(run, 1, runs, node + 1, here.skip);
+    const ByteMachine::State in_run = machine->step(machine_state, here.byte);
+    if (in_run == ByteMachine::kDead) {  // no runs below
+      if (compared.settled && machine_state == ByteMachine::kStart && characters > 0) {
+        set_tokens(trie_, node, here.skip, false);
+      }
+      if (next != Automaton::kDead) walk_below(trie_, node, {next, nullptr, 0, ByteMachine::kStart});
+      return;
     }
-    set_tokens(node, node + 1, true);
+    if (next == Automaton::kDead) return set_tokens(trie_, node, here.skip, false);
+    const bool whole = in_run == ByteMachine::kAccept;
+    Run* run = compared.run;
+    if (whole && run != nullptr && characters <= run->most() && next == run->after(characters)) {
+      if (!compared.settled) leave_run(*run, 1, compared.runs, node + 1, here.skip);
+      return;
+    }
+    if (!compared.wide) set_tokens(trie_, node, node + 1, true);
     for (std::uint32_t child = node + 1; child < here.skip; child = trie_[child].skip) {
-      compare(run, runs, child, next, whole ? ByteMachine::kStart : in_run, characters + (whole ? 1U : 0U));
+      const bool exit = machine->step(whole ? ByteMachine::kStart : in_run, trie_[child].byte) == ByteMachine::kDead;
+      if (compared.wide && !exit && !compared.runs.leads_out(child)) continue;
+      compare(compared, child, automaton_.step(next, trie_[child].byte), whole ? ByteMachine::kStart : in_run,
+              characters + (whole ? 1U : 0U), machine);
     }
   }
 
   // The tokens of the nodes first .. last - 1 that leave the run, which begins after `skipped` characters.
   void leave_run(Run& run, std::uint32_t skipped, const TokenRuns& runs, std::uint32_t first, std::uint32_t last) {
-    auto exit = std::lower_bound(runs.exits.begin(), runs.exits.end(), first,
+    const auto& exits = runs.exits();
+    auto exit = std::lower_bound(exits.begin(), exits.end(), first,
                                  [](const TokenRuns::Exit& e, std::uint32_t node) { return e.node < node; });
-    for (; exit != runs.exits.end() && exit->node < last; ++exit) {
+    for (; exit != exits.end() && exit->node < last; ++exit) {
       const std::uint32_t characters = exit->characters - skipped;
       if (characters > run.most()) continue;
       const StateId state = run.before_exit(characters);
-      if (state == Automaton::kDead) continue;
-      if (automaton_.step(state, trie_[exit->node].byte) != Automaton::kDead) walk(exit->node, state);
+      if (state != Automaton::kDead) walk(trie_, exit->node, state);
     }
   }
 
   const Automaton& automaton_;
   const Vocabulary& vocabulary_;
-  const std::vector<Vocabulary::TrieNode>& trie_;
+  const Trie& trie_;
   Mask mask_;
+  std::vector<Place> path_;
   std::unordered_map<StateId, std::optional<Run>> runs_;  // by the state that they begin in
 };
 

@@ -24,34 +24,13 @@ Vocabulary::Vocabulary(std::vector<std::optional<std::string>> tokens, std::vect
     }
     is_stop_[static_cast<std::size_t>(stop)] = true;
   }
-  std::vector<TokenId> order;
+  std::vector<std::pair<std::string_view, TokenId>> strings;
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     // A token without bytes would let a string grow for ever without changing.
     if (tokens_[i] && (tokens_[i]->empty() || is_stop_[i])) tokens_[i].reset();
-    if (tokens_[i]) order.push_back(static_cast<TokenId>(i));
+    if (tokens_[i]) strings.emplace_back(*tokens_[i], static_cast<TokenId>(i));
   }
-  std::sort(order.begin(), order.end(), [&](TokenId a, TokenId b) { return *text(a) < *text(b); });
-  std::vector<std::uint32_t> open;  // the path to the token before
-  std::string path;
-  const auto close = [&](std::size_t depth) {
-    for (; open.size() > depth; open.pop_back()) trie_[open.back()].skip = static_cast<std::uint32_t>(trie_.size());
-    path.resize(std::min(path.size(), depth));
-  };
-  for (const TokenId token : order) {
-    const std::string& bytes = *text(token);
-    const auto split = std::mismatch(path.begin(), path.end(), bytes.begin(), bytes.end()).first;
-    close(static_cast<std::size_t>(split - path.begin()));
-    for (std::size_t depth = open.size(); depth < bytes.size(); ++depth) {
-      open.push_back(static_cast<std::uint32_t>(trie_.size()));
-      trie_.push_back({static_cast<std::uint8_t>(bytes[depth]), static_cast<std::uint32_t>(depth), 0,
-                       static_cast<std::uint32_t>(token_list_.size())});
-    }
-    path = bytes;
-    token_list_.push_back(token);
-  }
-  close(0);
-  trie_.push_back({0, 0, static_cast<std::uint32_t>(trie_.size() + 1), static_cast<std::uint32_t>(token_list_.size())});
-  for (std::uint32_t i = 0; i + 1 < trie_.size(); i = trie_[i].skip) roots_.push_back(i);
+  trie_ = Trie(std::move(strings));
 }
 
 std::shared_ptr<const TokenRuns> Vocabulary::runs(const std::shared_ptr<const ByteMachine>& machine) const {
@@ -67,8 +46,7 @@ std::shared_ptr<const TokenRuns> Vocabulary::runs(const std::shared_ptr<const By
 }
 
 std::size_t Vocabulary::memory_bytes() const {
-  std::size_t total = tokens_.capacity() * sizeof(tokens_[0]) + trie_.capacity() * sizeof(TrieNode) +
-                      token_list_.capacity() * sizeof(TokenId);
+  std::size_t total = tokens_.capacity() * sizeof(tokens_[0]) + trie_.memory_bytes();
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [machine, runs] : runs_) total += runs->memory_bytes();

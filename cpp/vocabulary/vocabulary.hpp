@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "trie.hpp"
+
 namespace tamis {
 
 class ByteMachine;
-struct TokenRuns;
-
-using TokenId = std::int32_t;
+class TokenRuns;
 
 class Vocabulary {
  public:
@@ -29,17 +29,7 @@ class Vocabulary {
   // None for special and stop tokens and for those without any bytes: none of them may be sampled as text.
   const std::optional<std::string>& text(TokenId token) const { return tokens_[static_cast<std::size_t>(token)]; }
 
-  // The trie in depth-first order: the subtree of node i is i .. node.skip.
-  struct TrieNode {
-    std::uint8_t byte;
-    std::uint32_t depth;
-    std::uint32_t skip;         // the first node after this one's subtree
-    std::uint32_t first_token;  // tokens ending here: token_list[first_token ..] up to the next node's first_token
-  };
-  const std::vector<TrieNode>& trie() const { return trie_; }  // closed by a sentinel node
-  const std::vector<TokenId>& token_list() const { return token_list_; }
-  // The first nodes of the trie: one for each byte that begins a token.
-  const std::vector<std::uint32_t>& roots() const { return roots_; }
+  const Trie& trie() const { return trie_; }
 
   // The runs of a set of characters; those asked for last are kept.
   std::shared_ptr<const TokenRuns> runs(const std::shared_ptr<const ByteMachine>& machine) const;
@@ -52,9 +42,7 @@ class Vocabulary {
   std::vector<std::optional<std::string>> tokens_;
   std::vector<TokenId> stop_ids_;
   std::vector<bool> is_stop_;
-  std::vector<TrieNode> trie_;
-  std::vector<TokenId> token_list_;
-  std::vector<std::uint32_t> roots_;
+  Trie trie_;
   mutable std::mutex mutex_;
   mutable std::list<KeptRuns> runs_;  // the one used last comes first
 };

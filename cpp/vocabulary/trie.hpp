@@ -1,0 +1,43 @@
+// Byte strings that belong to tokens, as a trie in depth-first order: the subtree of node i is i .. node.skip.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tamis {
+
+using TokenId = std::int32_t;
+
+class Trie {
+ public:
+  struct Node {
+    std::uint8_t byte;
+    std::uint32_t depth;
+    std::uint32_t skip;         // the first node after this one's subtree
+    std::uint32_t first_token;  // tokens ending here: tokens()[first_token ..] up to the next node's first_token
+  };
+
+  Trie() = default;
+  explicit Trie(std::vector<std::pair<std::string_view, TokenId>> strings);  // none of them empty
+
+  std::uint32_t size() const { return static_cast<std::uint32_t>(nodes_.size() - 1); }
+  const Node& operator[](std::uint32_t node) const { return nodes_[node]; }  // one more than size(), to look ahead
+  const std::vector<TokenId>& tokens() const { return tokens_; }
+  // The tokens that end in the subtree of a node.
+  std::uint32_t tokens_below(std::uint32_t node) const {
+    return nodes_[nodes_[node].skip].first_token - nodes_[node].first_token;
+  }
+  const std::vector<std::uint32_t>& roots() const { return roots_; }  // one for each first byte
+  std::uint32_t height() const { return height_; }
+  std::size_t memory_bytes() const;
+
+ private:
+  std::vector<Node> nodes_ = {{0, 0, 1, 0}};
+  std::vector<TokenId> tokens_;
+  std::vector<std::uint32_t> roots_;
+  std::uint32_t height_ = 0;
+};
+
+}  // namespace tamis
