@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kInlineSize = 48;    // rules up to this many states are copied where they are used
 constexpr std::uint64_t kUnrollSize = 24;    // bounded repeats up to this many states are written out
+constexpr std::uint64_t kUnrolledChars = 3;  // but not more than this of one character
 constexpr std::uint64_t kEagerSize = 8;      // larger tails of sequences are left for later
 constexpr std::uint64_t kHuge = 1ULL << 40;  // sizes saturate here
 constexpr int kMaxDepth = 20000;
@@ -193,6 +194,8 @@ class Nfa::Compiler {
   }
   bool unrolled(const Node& node) const {
     if (node.max < 0 && node.min <= 1) return true;
+    // A counter over characters is a loop that masks need not go round one by one.
+    if (grammar_[node.a].kind == NodeKind::kChars && copies(node) > kUnrolledChars) return false;
     return saturated(sizes_[node.a]) * copies(node) <= kUnrollSize;
   }
 

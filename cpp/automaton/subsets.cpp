@@ -10,6 +10,7 @@ namespace {
 
 constexpr SubsetId kUnknownStep = 0xFFFFFFFFU;
 constexpr std::size_t kPositions = 20000;     // positions with counters in one subset
+constexpr std::size_t kFew = 16;              // of which a list is searched faster than a set
 constexpr std::size_t kMemberSearch = 50000;  // tuples looked at before "has a member" is assumed,
 constexpr std::size_t kSearchWork = 2000000;  // or positions
 
@@ -87,8 +88,8 @@ class Subsets::Collector {
       if (s_.seen_plain_[id] == collection_) return;
       s_.seen_plain_[id] = collection_;
     } else if (state.kind != Nfa::Kind::kChars) {
-      if (!seen_framed_.insert(p).second) return;
-      if (seen_framed_.size() > kPositions) {
+      if (!met(p)) return;
+      if (many_framed_.size() > kPositions) {
         throw LimitError("too many ways to read the same string: nested or ambiguous bounded repeats");
       }
     }
@@ -135,6 +136,17 @@ class Subsets::Collector {
     }
   }
 
+  // Whether a position with a frame comes for the first time.
+  bool met(Position p) {
+    if (many_framed_.empty()) {
+      if (std::find(few_framed_.begin(), few_framed_.end(), p) != few_framed_.end()) return false;
+      few_framed_.push_back(p);
+      if (few_framed_.size() > kFew) many_framed_.insert(few_framed_.begin(), few_framed_.end());
+      return true;
+    }
+    return many_framed_.insert(p).second;
+  }
+
   static bool is_decidable(const Nfa::Boolean& operands) {
     return std::all_of(operands.begin(), operands.end(), [](const Nfa::Operand& operand) { return operand.decidable; });
   }
@@ -145,7 +157,8 @@ class Subsets::Collector {
   std::uint32_t collection_;
   std::vector<Position> todo_;
   std::vector<Position> core_;
-  std::unordered_set<Position> seen_framed_;
+  std::vector<Position> few_framed_;
+  std::unordered_set<Position> many_framed_;
 };
 
 Subsets::Subsets(Nfa& nfa, const ByteClasses& classes, NestedStates& nested)

@@ -41,6 +41,7 @@ TokenRuns::TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine)
     if (next == ByteMachine::kDead) {
       if (before.state == ByteMachine::kStart) {
         exits_.push_back({i, before.characters});
+        leads_out_[i] = true;
         for (std::uint32_t d = node.depth; d > 0 && !leads_out_[path[d].node]; --d) leads_out_[path[d].node] = true;
       }
       i = node.skip;
@@ -84,7 +85,7 @@ std::vector<std::uint32_t> TokenRuns::mask(std::size_t limit) const {
   return words;
 }
 
-const Trie& TokenRuns::tails(const Vocabulary& vocabulary) const {
+const TokenRuns::Tails& TokenRuns::tails(const Vocabulary& vocabulary) const {
   std::call_once(tails_made_, [&] {
     const Trie& trie = vocabulary.trie();
     std::vector<std::pair<std::string_view, TokenId>> strings;
@@ -93,10 +94,12 @@ const Trie& TokenRuns::tails(const Vocabulary& vocabulary) const {
       for (std::uint32_t t = trie[exit.node].first_token; t < trie[trie[exit.node].skip].first_token; ++t) {
         const TokenId token = trie.tokens()[t];
         strings.emplace_back(std::string_view(*vocabulary.text(token)).substr(trie[exit.node].depth), token);
+        tails_.tokens.emplace_back(exit.characters, token);
       }
     }
-    tails_ = Trie(std::move(strings));
-    tail_bytes_ = tails_.memory_bytes();
+    tails_.trie = Trie(std::move(strings));
+    std::sort(tails_.tokens.rbegin(), tails_.tokens.rend());
+    tail_bytes_ = tails_.trie.memory_bytes() + tails_.tokens.capacity() * sizeof(tails_.tokens[0]);
   });
   return tails_;
 }

@@ -33,14 +33,18 @@ class TokenRuns {
   std::uint32_t count() const { return static_cast<std::uint32_t>(by_length_.size()); }
   // The runs among the tokens that begin with this byte.
   std::uint32_t beginning_with(std::uint8_t byte) const { return beginning_with_[byte]; }
-  std::uint32_t longest() const { return static_cast<std::uint32_t>(longer_.size() - 1); }  // in characters
 
   const std::vector<Exit>& exits() const { return exits_; }  // by node
-  // Whether some token goes through the node, as part of a run, and leaves the run behind it.
+  // Whether the node is an exit, or part of a run that some token leaves below it.
   bool leads_out(std::uint32_t node) const { return leads_out_[node]; }
-  // What comes behind the run in all tokens that leave it after one character or more.  It is made when first asked
-  // for; the vocabulary is the one of the constructor.
-  const Trie& tails(const Vocabulary& vocabulary) const;
+
+  // Tokens that leave the run after one character or more.
+  struct Tails {
+    Trie trie;                                              // what comes behind the run
+    std::vector<std::pair<std::uint32_t, TokenId>> tokens;  // characters of the run, the most first
+  };
+  // They are made when first asked for; the vocabulary is the one of the constructor.
+  const Tails& tails(const Vocabulary& vocabulary) const;
 
   std::size_t memory_bytes() const;
 
@@ -52,7 +56,7 @@ class TokenRuns {
   std::vector<Exit> exits_;
   std::vector<bool> leads_out_;
   mutable std::once_flag tails_made_;
-  mutable Trie tails_;
+  mutable Tails tails_;
   mutable std::atomic<std::size_t> tail_bytes_{0};
 };
 

@@ -150,7 +150,12 @@ class TokenAutomaton::MaskWalk {
   void read_wide(const std::shared_ptr<const ByteMachine>& characters, StateId start) {
     const auto runs = vocabulary_.runs(characters);
     mask_ = runs->mask(Subsets::kEndless);
-    const std::vector<Root> live = roots(start);
+    std::vector<Root> live;
+    for (const std::uint32_t node : trie_.roots()) {
+      if (!runs->leads_out(node) && trie_.tokens_below(node) < kWorthwhile) continue;
+      const StateId next = automaton_.step(start, trie_[node].byte);
+      if (next != Automaton::kDead) live.push_back({node, next});
+    }
     Compared compared{nullptr, *runs, false, true};
     if (const auto most = heaviest(live)) {
       Run* run = run_at(*most);
@@ -194,21 +199,23 @@ class TokenAutomaton::MaskWalk {
 
   // The tokens that leave the run after `first` characters or more, where it does not matter after how many.
   bool read_tails(Run& run, std::uint32_t first, const TokenRuns& runs) {
-    if (run.most() != Subsets::kEndless && run.most() < runs.longest() + 1U) return false;
-    const StateId one = run.after(first);
-    if (one == Automaton::kDead) return false;
-    Run* later = first == 0 ? &run : run_at(one);
-    if (later == nullptr || later->characters() != run.characters() || !later->steady()) return false;
-    const StateId two = run.after(first + 1);
-    if (two == Automaton::kDead) return false;
-    const Trie& tails = runs.tails(vocabulary_);
+    const StateId one = run.most() < first + 1 ? Automaton::kDead : run.after(first);
+    const StateId two = one == Automaton::kDead ? one : run.after(first + 1);
+    Run* later = first == 0 ? &run : one == Automaton::kDead ? nullptr : run_at(one);
+    if (later == nullptr || two == Automaton::kDead) return false;
+    if (later->characters() != run.characters() || !later->steady()) return false;
+    const TokenRuns::Tails& tails = runs.tails(vocabulary_);
     std::vector<Root> live;
-    for (const std::uint32_t root : tails.roots()) {
-      const StateId next = automaton_.step(one, tails[root].byte);
-      if (one != two && next != automaton_.step(two, tails[root].byte)) return false;
+    for (const std::uint32_t root : tails.trie.roots()) {
+      const StateId next = automaton_.step(one, tails.trie[root].byte);
+      if (one != two && next != automaton_.step(two, tails.trie[root].byte)) return false;
       if (next != Automaton::kDead) live.push_back({root, next});
     }
-    for (const Root& root : live) walk_below(tails, root.node, {root.next, nullptr, 0, ByteMachine::kStart});
+    for (const Root& root : live) walk_below(tails.trie, root.node, {root.next, nullptr, 0, ByteMachine::kStart});
+    for (const auto& [characters, token] : tails.tokens) {
+      if (characters - 1 + first <= run.most()) break;
+      set(token, false);
+    }
     return true;
   }
 
@@ -223,7 +230,7 @@ class TokenAutomaton::MaskWalk {
     const std::uint32_t end = trie[node].skip;
     const std::uint32_t base = trie[node].depth;
     if (path_.size() < trie.height() + 1) path_.resize(trie.height() + 1);
-    if (place.run == nullptr && end - node > kSmall) place.run = run_at(place.state);
+    if (place.run == nullptr && (end - node > kSmall || trie.repeats(node))) place.run = run_at(place.state);
     set_tokens(trie, node, node + 1, true);
     path_[0] = place;
     for (std::uint32_t i = node + 1; i < end;) {
@@ -233,7 +240,7 @@ class TokenAutomaton::MaskWalk {
         i = here.skip;
         continue;
       }
-      if (next.run == nullptr && here.skip - i > kSmall) next.run = run_at(next.state);
+      if (next.run == nullptr && (here.skip - i > kSmall || trie.repeats(i))) next.run = run_at(next.state);
       path_[here.depth - base] = next;
       set_tokens(trie, i, i + 1, true);
       ++i;
@@ -275,8 +282,7 @@ class TokenAutomaton::MaskWalk {
     }
     if (!compared.wide) set_tokens(trie_, node, node + 1, true);
     for (std::uint32_t child = node + 1; child < here.skip; child = trie_[child].skip) {
-      const bool exit = machine->step(whole ? ByteMachine::kStart : in_run, trie_[child].byte) == ByteMachine::kDead;
-      if (compared.wide && !exit && !compared.runs.leads_out(child)) continue;
+      if (compared.wide && !compared.runs.leads_out(child)) continue;
       compare(compared, child, automaton_.step(next, trie_[child].byte), whole ? ByteMachine::kStart : in_run,
               characters + (whole ? 1U : 0U), machine);
     }

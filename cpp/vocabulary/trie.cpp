@@ -4,6 +4,11 @@
 #include <string>
 
 namespace tamis {
+namespace {
+
+constexpr std::uint32_t kRepeated = 4;
+
+}  // namespace
 
 Trie::Trie(std::vector<std::pair<std::string_view, TokenId>> strings) {
   std::sort(strings.begin(), strings.end());
@@ -29,10 +34,20 @@ Trie::Trie(std::vector<std::pair<std::string_view, TokenId>> strings) {
   close(0);
   nodes_.push_back({0, 0, static_cast<std::uint32_t>(nodes_.size() + 1), static_cast<std::uint32_t>(tokens_.size())});
   for (std::uint32_t i = 0; i < size(); i = nodes_[i].skip) roots_.push_back(i);
+  repeats_.resize(size(), false);
+  std::vector<std::uint32_t> level(height_ + 1);  // the open node of each depth
+  for (std::uint32_t i = 0; i < size(); ++i) {
+    const std::uint32_t depth = nodes_[i].depth;
+    level[depth] = i;
+    if (depth < kRepeated) continue;
+    bool same = true;
+    for (std::uint32_t d = 1; d < kRepeated; ++d) same = same && nodes_[level[depth - d]].byte == nodes_[i].byte;
+    if (same) repeats_[level[depth - kRepeated]] = true;
+  }
 }
 
 std::size_t Trie::memory_bytes() const {
-  return nodes_.capacity() * sizeof(Node) + (tokens_.capacity() + roots_.capacity()) * 4;
+  return nodes_.capacity() * sizeof(Node) + (tokens_.capacity() + roots_.capacity()) * 4 + repeats_.capacity() / 8;
 }
 
 }  // namespace tamis

@@ -30,6 +30,9 @@ class Trie {
     return nodes_[nodes_[node].skip].first_token - nodes_[node].first_token;
   }
   const std::vector<std::uint32_t>& roots() const { return roots_; }  // one for each first byte
+  // Whether the strings below go on with the same byte several times: the only ones that are worth a loop in a small
+  // subtree.
+  bool repeats(std::uint32_t node) const { return repeats_[node]; }
   std::uint32_t height() const { return height_; }
   std::size_t memory_bytes() const;
 
@@ -37,6 +40,7 @@ class Trie {
   std::vector<Node> nodes_ = {{0, 0, 1, 0}};
   std::vector<TokenId> tokens_;
   std::vector<std::uint32_t> roots_;
+  std::vector<bool> repeats_;
   std::uint32_t height_ = 0;
 };
 
