@@ -141,7 +141,7 @@ void Automaton::begin(std::shared_ptr<const Grammar> grammar) {
   contexts_ = {};
   states_ = {};
   returned_.clear();
-  context_unions_.clear();
+  context_unions_ = {};
   for (Chunk& chunk : chunks_) {
     chunk.cells.store(nullptr);
     chunk.complete.store(nullptr);
@@ -299,7 +299,7 @@ Automaton::ContextId Automaton::context_of(bool may_end, Configurations configur
 Automaton::ContextId Automaton::unite(ContextId a, ContextId b, int depth) const {
   if (a == b) return a;
   const std::uint64_t key = (static_cast<std::uint64_t>(std::min(a, b)) << 32) | std::max(a, b);
-  if (const auto found = context_unions_.find(key); found != context_unions_.end()) return found->second;
+  if (const auto* found = context_unions_.find(key)) return *found;
   Configurations both;
   bool may_end = false;
   for (const ContextId context : {a, b}) {
@@ -308,7 +308,7 @@ Automaton::ContextId Automaton::unite(ContextId a, ContextId b, int depth) const
     for (const std::uint32_t* w = words + 1; w != contexts_.end(context); w += 2) both.push_back({w[0], w[1]});
   }
   const ContextId made = context_of(may_end, std::move(both), depth);
-  context_unions_.emplace(key, made);
+  context_unions_.insert(key, made);
   return made;
 }
 
@@ -382,7 +382,7 @@ void Automaton::check_budget() const {
 
 std::size_t Automaton::memory_bytes() const {
   return nfa_->memory_bytes() + subsets_->memory_bytes() + contexts_.memory_bytes() + states_.memory_bytes() +
-         returned_.capacity() * sizeof(ContextId) + context_unions_.size() * 32 + block_bytes_;
+         returned_.capacity() * sizeof(ContextId) + context_unions_.memory_bytes() + block_bytes_;
 }
 
 Automaton::Statistics Automaton::statistics() const {

@@ -17,9 +17,9 @@
 #include <mutex>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "../flat_map.hpp"
 #include "interner.hpp"
 #include "nfa.hpp"
 #include "subsets.hpp"
@@ -141,7 +141,7 @@ class Automaton : private NestedStates {
   mutable Interner<std::uint32_t> contexts_;  // may the string end, then (subset, context) pairs
   mutable Interner<std::uint32_t> states_;    // likewise
   mutable std::vector<ContextId> returned_;   // per context, kNoContext until known
-  mutable std::unordered_map<std::uint64_t, ContextId> context_unions_;
+  mutable FlatMap<ContextId> context_unions_;
   mutable std::array<Chunk, 32> chunks_;
   mutable std::atomic<std::uint32_t> count_{0};
   mutable std::vector<std::unique_ptr<void, void (*)(void*)>> blocks_;

@@ -5,12 +5,13 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "../flat_map.hpp"
 #include "../grammar/analysis.hpp"
 
 namespace tamis {
 namespace {
 
-constexpr std::uint64_t kInlineSize = 48;    // rules up to this many states are copied where they are used
+constexpr std::uint64_t kInlineSize = 12;    // rules up to this many states are copied where they are used
 constexpr std::uint64_t kUnrollSize = 24;    // bounded repeats up to this many states are written out
 constexpr std::uint64_t kUnrolledChars = 3;  // but not more than this of one character
 constexpr std::uint64_t kEagerSize = 8;      // larger tails of sequences are left for later
@@ -36,14 +37,14 @@ class Nfa::Compiler {
   // A state from which node's strings lead to `next`.
   Nfa::StateId build(NodeId id, Nfa::StateId next) {
     const std::uint64_t key = (static_cast<std::uint64_t>(id) << 32) | next;
-    if (const auto found = built_.find(key); found != built_.end()) return found->second;
+    if (const auto* found = built_.find(key)) return *found;
     struct Nesting {
       int& depth;
       ~Nesting() { --depth; }
     } nesting{depth_};
     if (++depth_ > kMaxDepth) throw CompileError("the grammar is nested too deeply");
     const Nfa::StateId made = build_new(id, next);
-    built_.emplace(key, made);
+    built_.insert(key, made);
     return made;
   }
 
@@ -86,7 +87,7 @@ class Nfa::Compiler {
     nfa_.splits.push_back(target);
   }
 
-  std::size_t memory_bytes() const { return sizes_.capacity() * 8 + built_.size() * 40; }
+  std::size_t memory_bytes() const { return sizes_.capacity() * 8 + built_.memory_bytes(); }
 
  private:
   // Sizes as if every shared node were copied, rules in the order of their references.
@@ -211,9 +212,9 @@ class Nfa::Compiler {
     tree_size(id);
     if (sizes_[id] <= kEagerSize) return build(id, next);
     const std::uint64_t key = (static_cast<std::uint64_t>(id) << 32) | next;
-    if (const auto found = built_.find(key); found != built_.end()) return found->second;
+    if (const auto* found = built_.find(key)) return *found;
     const Nfa::StateId made = add({Nfa::Kind::kLater, id, next});
-    built_.emplace(key, made);
+    built_.insert(key, made);
     return made;
   }
 
@@ -309,7 +310,7 @@ class Nfa::Compiler {
   std::vector<std::uint32_t> machine_of_;
   std::vector<bool> calls_rules_;     // per node: a rule that is not inlined
   std::vector<bool> leads_to_rules_;  // per node: that, or a machine, also inside of combinations
-  std::unordered_map<std::uint64_t, Nfa::StateId> built_;
+  FlatMap<Nfa::StateId> built_;
   std::unordered_map<NodeId, std::uint32_t> combinations_;
 };
 

@@ -265,11 +265,11 @@ SubsetId Subsets::unite(SubsetId a, SubsetId b) {
   if (a == b || b == kEmpty) return a;
   if (a == kEmpty) return b;
   const std::uint64_t key = (static_cast<std::uint64_t>(std::min(a, b)) << 32) | std::max(a, b);
-  if (const auto found = unions_.find(key); found != unions_.end()) return found->second;
+  if (const auto* found = unions_.find(key)) return *found;
   std::vector<Position> both;
   std::set_union(subsets_.begin(a), subsets_.end(a), subsets_.begin(b), subsets_.end(b), std::back_inserter(both));
   const SubsetId made = interned(both);
-  unions_.emplace(key, made);
+  unions_.insert(key, made);
   return made;
 }
 
@@ -318,7 +318,7 @@ std::size_t Subsets::memory_bytes() const {
   for (const auto& machine : machines_) machines += machine->memory_bytes();
   return machines + loops_.size() * 48 + tuples_.memory_bytes() + continues_.capacity() + subsets_.memory_bytes() +
          frames_.memory_bytes() + tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) +
-         rows_.capacity() * sizeof(rows_[0]) + row_bytes_ + unions_.size() * 32 + seen_plain_.capacity() * 4;
+         rows_.capacity() * sizeof(rows_[0]) + row_bytes_ + unions_.memory_bytes() + seen_plain_.capacity() * 4;
 }
 
 SubsetId Subsets::interned(const std::vector<Position>& positions) {

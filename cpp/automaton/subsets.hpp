@@ -13,6 +13,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "../flat_map.hpp"
 #include "interner.hpp"
 #include "nfa.hpp"
 #include "ways.hpp"
@@ -162,7 +163,7 @@ class Subsets {
   std::unordered_map<SubsetId, std::optional<std::uint32_t>> wide_;
   std::vector<std::unique_ptr<Row>> rows_;  // per subset, none until first used
   std::size_t row_bytes_ = 0;
-  std::unordered_map<std::uint64_t, SubsetId> unions_;
+  FlatMap<SubsetId> unions_;
 
   Interner<std::uint32_t> frames_;  // (parent, count or tuple)
   Interner<std::uint32_t> tuples_;  // (combination, subset per operand)

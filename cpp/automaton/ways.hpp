@@ -1,7 +1,6 @@
 // Which byte classes lead to the same place: a partition of them that is refined by one mark after the other.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -30,19 +29,15 @@ class Ways {
 
   // Numbers the ways anew without gaps, kNone first, and returns them by class.
   std::vector<std::uint16_t> dense(std::size_t& count) const {
-    std::vector<std::uint32_t> seen = {kNone};
+    std::vector<std::uint16_t> number_of(made_ + 1, kUnnumbered);
+    number_of[kNone] = 0;
+    count = 1;
     std::vector<std::uint16_t> numbers(of_.size());
-    std::uint32_t before = kNone;
-    std::size_t number = 0;
     for (std::size_t c = 0; c < of_.size(); ++c) {
-      if (of_[c] != before) {
-        before = of_[c];
-        number = static_cast<std::size_t>(std::find(seen.begin(), seen.end(), before) - seen.begin());
-        if (number == seen.size()) seen.push_back(before);
-      }
-      numbers[c] = static_cast<std::uint16_t>(number);
+      std::uint16_t& number = number_of[of_[c]];
+      if (number == kUnnumbered) number = static_cast<std::uint16_t>(count++);
+      numbers[c] = number;
     }
-    count = seen.size();
     return numbers;
   }
 
@@ -52,6 +47,8 @@ class Ways {
     std::uint32_t after;
     std::uint32_t target;
   };
+
+  static constexpr std::uint16_t kUnnumbered = 0xFFFF;
 
   std::uint32_t marked(std::uint32_t before, std::uint32_t target) {
     for (const Mark& mark : marks_) {

@@ -81,6 +81,12 @@ class TokenAutomaton::MaskWalk {
     std::uint32_t characters;
     ByteMachine::State machine_state;
   };
+  // A node whose children are being visited.
+  struct Step {
+    Trie::Children children;
+    std::size_t next;
+    Place place;
+  };
   struct Root {
     std::uint32_t node;
     StateId next;
@@ -227,23 +233,25 @@ class TokenAutomaton::MaskWalk {
 
   // Adds the tokens of `node` and below, where its byte has led to `place`.
   void walk_below(const Trie& trie, std::uint32_t node, Place place) {
-    const std::uint32_t end = trie[node].skip;
-    const std::uint32_t base = trie[node].depth;
-    if (path_.size() < trie.height() + 1) path_.resize(trie.height() + 1);
-    if (place.run == nullptr && (end - node > kSmall || trie.repeats(node))) place.run = run_at(place.state);
-    set_tokens(trie, node, node + 1, true);
-    path_[0] = place;
-    for (std::uint32_t i = node + 1; i < end;) {
-      const auto& here = trie[i];
-      Place next = after_byte(path_[here.depth - base - 1], here.byte);
-      if (next.state == Automaton::kDead) {
-        i = here.skip;
+    if (path_.size() <= trie.height()) path_.resize(trie.height() + 1);
+    std::size_t depth = 0;
+    const auto enter = [&](std::uint32_t here, Place at) {
+      set_tokens(trie, here, here + 1, true);
+      const Trie::Children children = trie.children(here);
+      if (children.nodes.empty()) return;
+      if (at.run == nullptr && (trie[here].skip - here > kSmall || trie.repeats(here))) at.run = run_at(at.state);
+      path_[depth++] = {children, 0, at};
+    };
+    enter(node, place);
+    while (depth > 0) {
+      Step& step = path_[depth - 1];
+      if (step.next == step.children.nodes.size()) {
+        --depth;
         continue;
       }
-      if (next.run == nullptr && (here.skip - i > kSmall || trie.repeats(i))) next.run = run_at(next.state);
-      path_[here.depth - base] = next;
-      set_tokens(trie, i, i + 1, true);
-      ++i;
+      const std::size_t child = step.next++;
+      const Place next = after_byte(step.place, step.children.bytes[child]);
+      if (next.state != Automaton::kDead) enter(step.children.nodes[child], next);
     }
   }
 
@@ -281,9 +289,11 @@ class TokenAutomaton::MaskWalk {
       return;
     }
     if (!compared.wide) set_tokens(trie_, node, node + 1, true);
-    for (std::uint32_t child = node + 1; child < here.skip; child = trie_[child].skip) {
+    const Trie::Children children = trie_.children(node);
+    for (std::size_t i = 0; i < children.nodes.size(); ++i) {
+      const std::uint32_t child = children.nodes[i];
       if (compared.wide && !compared.runs.leads_out(child)) continue;
-      compare(compared, child, automaton_.step(next, trie_[child].byte), whole ? ByteMachine::kStart : in_run,
+      compare(compared, child, automaton_.step(next, children.bytes[i]), whole ? ByteMachine::kStart : in_run,
               characters + (whole ? 1U : 0U), machine);
     }
   }
@@ -305,7 +315,7 @@ class TokenAutomaton::MaskWalk {
   const Vocabulary& vocabulary_;
   const Trie& trie_;
   Mask mask_;
-  std::vector<Place> path_;
+  std::vector<Step> path_;
   std::unordered_map<StateId, std::optional<Run>> runs_;  // by the state that they begin in
 };
 

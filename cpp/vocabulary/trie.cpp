@@ -33,7 +33,17 @@ Trie::Trie(std::vector<std::pair<std::string_view, TokenId>> strings) {
   }
   close(0);
   nodes_.push_back({0, 0, static_cast<std::uint32_t>(nodes_.size() + 1), static_cast<std::uint32_t>(tokens_.size())});
-  for (std::uint32_t i = 0; i < size(); i = nodes_[i].skip) roots_.push_back(i);
+  first_child_.clear();
+  const auto add_children = [&](std::uint32_t first, std::uint32_t end) {
+    first_child_.push_back(static_cast<std::uint32_t>(child_nodes_.size()));
+    for (std::uint32_t child = first; child < end; child = nodes_[child].skip) {
+      child_bytes_.push_back(nodes_[child].byte);
+      child_nodes_.push_back(child);
+    }
+  };
+  for (std::uint32_t i = 0; i < size(); ++i) add_children(i + 1, nodes_[i].skip);
+  add_children(0, size());
+  first_child_.push_back(static_cast<std::uint32_t>(child_nodes_.size()));
   repeats_.resize(size(), false);
   std::vector<std::uint32_t> level(height_ + 1);  // the open node of each depth
   for (std::uint32_t i = 0; i < size(); ++i) {
@@ -47,7 +57,8 @@ Trie::Trie(std::vector<std::pair<std::string_view, TokenId>> strings) {
 }
 
 std::size_t Trie::memory_bytes() const {
-  return nodes_.capacity() * sizeof(Node) + (tokens_.capacity() + roots_.capacity()) * 4 + repeats_.capacity() / 8;
+  return nodes_.capacity() * sizeof(Node) + (tokens_.capacity() + first_child_.capacity() + child_nodes_.capacity()) * 4 +
+         child_bytes_.capacity() + repeats_.capacity() / 8;
 }
 
 }  // namespace tamis

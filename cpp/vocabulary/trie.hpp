@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -29,7 +30,17 @@ class Trie {
   std::uint32_t tokens_below(std::uint32_t node) const {
     return nodes_[nodes_[node].skip].first_token - nodes_[node].first_token;
   }
-  const std::vector<std::uint32_t>& roots() const { return roots_; }  // one for each first byte
+  // The children of a node, by byte; those of node size() are the first nodes of all strings.
+  struct Children {
+    std::span<const std::uint8_t> bytes;
+    std::span<const std::uint32_t> nodes;
+  };
+  Children children(std::uint32_t node) const {
+    const std::uint32_t first = first_child_[node];
+    const std::uint32_t count = first_child_[node + 1] - first;
+    return {{child_bytes_.data() + first, count}, {child_nodes_.data() + first, count}};
+  }
+  std::span<const std::uint32_t> roots() const { return children(size()).nodes; }
   // Whether the strings below go on with the same byte several times: the only ones that are worth a loop in a small
   // subtree.
   bool repeats(std::uint32_t node) const { return repeats_[node]; }
@@ -39,7 +50,9 @@ class Trie {
  private:
   std::vector<Node> nodes_ = {{0, 0, 1, 0}};
   std::vector<TokenId> tokens_;
-  std::vector<std::uint32_t> roots_;
+  std::vector<std::uint32_t> first_child_ = {0, 0};
+  std::vector<std::uint8_t> child_bytes_;
+  std::vector<std::uint32_t> child_nodes_;
   std::vector<bool> repeats_;
   std::uint32_t height_ = 0;
 };
