@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kMergeDepth = 1000;  // contexts this deep are left unmerged: correct, only larger
 constexpr std::uint32_t kStepsUnchecked = 16;
-constexpr int kNesting = 400;      // combinations inside operands of combinations, as the text nests them
+constexpr int kNesting = 400;  // combinations inside operands of combinations, as the text nests them
 
 std::vector<std::uint32_t> words_of(bool may_end, const auto& configurations) {
   std::vector<std::uint32_t> words = {may_end ? 1U : 0U};
@@ -225,7 +225,8 @@ StateId Automaton::make_single_step(StateId state, std::size_t byte_class) const
   const std::vector<std::uint16_t>& ways = subsets_->ways(subset);
   std::atomic<std::uint32_t>* cells = &cell(state, 0);
   for (std::size_t c = 0; c < ways.size(); ++c) {
-    if (ways[c] == ways[byte_class]) cells[c].store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
+    if (ways[c] == ways[byte_class])
+      cells[c].store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
   }
   return next;
 }

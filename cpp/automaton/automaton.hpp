@@ -138,9 +138,9 @@ class Automaton : private NestedStates {
   mutable int nesting_ = 0;
   mutable std::uint32_t steps_made_ = 0;
   mutable std::vector<std::uint32_t> single_ = {0, 0, 0};  // a state of one configuration, to be interned
-  mutable Interner<std::uint32_t> contexts_;  // may the string end, then (subset, context) pairs
-  mutable Interner<std::uint32_t> states_;    // likewise
-  mutable std::vector<ContextId> returned_;   // per context, kNoContext until known
+  mutable Interner<std::uint32_t> contexts_;               // may the string end, then (subset, context) pairs
+  mutable Interner<std::uint32_t> states_;                 // likewise
+  mutable std::vector<ContextId> returned_;                // per context, kNoContext until known
   mutable FlatMap<ContextId> context_unions_;
   mutable std::array<Chunk, 32> chunks_;
   mutable std::atomic<std::uint32_t> count_{0};

@@ -182,38 +182,64 @@ SubsetId Subsets::closure(Position p, bool enter) {
 
 SubsetId Subsets::step(SubsetId subset, std::size_t byte_class) {
   Row& known = row(subset);
-  const std::size_t way = known.ways[byte_class];
+  const std::size_t way = known.ways->of[byte_class];
   if (known.next[way] == kUnknownStep) known.next[way] = make_step(subset, byte_class);
   return known.next[way];
 }
 
 Subsets::Row& Subsets::row(SubsetId subset) {
   if (rows_[subset]) return *rows_[subset];
-  auto made = std::make_unique<Row>();
-  std::size_t count = classes_.count() + 1;
-  if (infos_[subset].stepwise) {
-    made->ways.resize(classes_.count());
-    std::iota(made->ways.begin(), made->ways.end(), std::uint16_t{1});
-  } else {
-    Ways ways(classes_.count());
-    for (const Position p : subsets_.copy(subset)) {
-      const Nfa::State state = nfa_.states[state_of(p)];
-      if (state.kind == Nfa::Kind::kChars) {
-        ways.begin();
-        for (const auto& edge : nfa_.machines[state.a]->edges(static_cast<ByteMachine::State>(machine_state_of(p)))) {
-          ways.mark(classes_.of[edge.low], classes_.of[edge.high], edge.target);
-        }
-      } else if (state.kind == Nfa::Kind::kBoolean) {
-        mark_ways(ways, frames_.begin(frame_of(p))[1]);
-      }
-    }
-    made->ways = ways.dense(count);
-  }
-  made->next.assign(count, kUnknownStep);
+  const Partition* ways = partition(subset);
+  auto made = std::make_unique<Row>(Row{ways, std::vector<SubsetId>(ways->count, kUnknownStep)});
   made->next[0] = kEmpty;
-  row_bytes_ += sizeof(Row) + made->ways.capacity() * 2 + made->next.capacity() * 4;
+  row_bytes_ += sizeof(Row) + made->next.capacity() * sizeof(SubsetId);
   rows_[subset] = std::move(made);
   return *rows_[subset];
+}
+
+const Subsets::Partition* Subsets::partition(SubsetId subset) {
+  const auto keep = [&](Partition made) {
+    row_bytes_ += sizeof(Partition) + made.of.capacity() * 2;
+    partitions_.push_back(std::move(made));
+    return &partitions_.back();
+  };
+  if (infos_[subset].stepwise) {
+    Partition each{std::vector<std::uint16_t>(classes_.count()), classes_.count() + 1};
+    std::iota(each.of.begin(), each.of.end(), std::uint16_t{1});
+    return keep(std::move(each));
+  }
+  // Which characters it is reading settles everything but for combinations.
+  reading_.clear();
+  bool combined = false;
+  for (const Position* p = subsets_.begin(subset); p != subsets_.end(subset); ++p) {
+    const Nfa::State& state = nfa_.states[state_of(*p)];
+    if (state.kind == Nfa::Kind::kChars) reading_.push_back(std::uint64_t{state.a} << 12 | machine_state_of(*p));
+    combined = combined || state.kind == Nfa::Kind::kBoolean;
+  }
+  std::sort(reading_.begin(), reading_.end());
+  reading_.erase(std::unique(reading_.begin(), reading_.end()), reading_.end());
+  std::uint32_t id = 0;
+  if (!combined) {
+    id = read_.intern(reading_);
+    if (id < partition_of_read_.size()) return partition_of_read_[id];
+  }
+  Ways ways(classes_.count());
+  for (const std::uint64_t read : reading_) {
+    ways.begin();
+    for (const auto& edge : nfa_.machines[read >> 12]->edges(static_cast<ByteMachine::State>(read & 0xFFFU))) {
+      ways.mark(classes_.of[edge.low], classes_.of[edge.high], edge.target);
+    }
+  }
+  if (combined) {
+    for (const Position p : subsets_.copy(subset)) {
+      if (nfa_.states[state_of(p)].kind == Nfa::Kind::kBoolean) mark_ways(ways, frames_.begin(frame_of(p))[1]);
+    }
+  }
+  Partition made{{}, 0};
+  made.of = ways.dense(made.count);
+  const Partition* kept = keep(std::move(made));
+  if (!combined) partition_of_read_.push_back(kept);
+  return kept;
 }
 
 // The ways on of a tuple of regular operands.
@@ -224,7 +250,7 @@ void Subsets::mark_ways(Ways& ways, TupleId tuple) {
   std::vector<bool> gone(classes_.count(), false);
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (words[i + 1] == kFree) continue;
-    const std::vector<std::uint16_t>& own = row(words[i + 1]).ways;
+    const std::vector<std::uint16_t>& own = row(words[i + 1]).ways->of;
     together.begin();
     for (std::size_t c = 0; c < own.size(); ++c) {
       together.mark(c, c, own[c]);
@@ -318,7 +344,8 @@ std::size_t Subsets::memory_bytes() const {
   for (const auto& machine : machines_) machines += machine->memory_bytes();
   return machines + loops_.size() * 48 + tuples_.memory_bytes() + continues_.capacity() + subsets_.memory_bytes() +
          frames_.memory_bytes() + tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) +
-         rows_.capacity() * sizeof(rows_[0]) + row_bytes_ + unions_.memory_bytes() + seen_plain_.capacity() * 4;
+         rows_.capacity() * sizeof(rows_[0]) + row_bytes_ + read_.memory_bytes() + unions_.memory_bytes() +
+         seen_plain_.capacity() * 4;
 }
 
 SubsetId Subsets::interned(const std::vector<Position>& positions) {

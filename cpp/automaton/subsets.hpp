@@ -7,6 +7,7 @@
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -74,7 +75,7 @@ class Subsets {
   SubsetId start_of(Nfa::StateId state);
   SubsetId step(SubsetId subset, std::size_t byte_class);
   // The byte classes that lead to the same place have the same number; those with number 0 lead nowhere.
-  const std::vector<std::uint16_t>& ways(SubsetId subset) { return row(subset).ways; }
+  const std::vector<std::uint16_t>& ways(SubsetId subset) { return row(subset).ways->of; }
   SubsetId unite(SubsetId a, SubsetId b);
   const Info& info(SubsetId subset) const { return infos_[subset]; }
   const std::vector<Call>& calls(SubsetId subset);
@@ -132,12 +133,17 @@ class Subsets {
   std::bitset<256> first_bytes(SubsetId subset, const std::vector<Position>& without) const;
   SubsetId closure(Position p, bool enter = true);
   // Where the bytes lead: which of them the same way is known at once, where to only once somebody goes there.
+  struct Partition {
+    std::vector<std::uint16_t> of;  // ways by byte class
+    std::size_t count;
+  };
   struct Row {
-    std::vector<std::uint16_t> ways;  // per byte class
-    std::vector<SubsetId> next;       // per way
+    const Partition* ways;
+    std::vector<SubsetId> next;  // per way
   };
   SubsetId make_step(SubsetId subset, std::size_t byte_class);
   Row& row(SubsetId subset);
+  const Partition* partition(SubsetId subset);
   void mark_ways(Ways& ways, TupleId tuple);
   Position after_byte(Position p, ByteMachine::State machine_state) const;
 
@@ -163,6 +169,10 @@ class Subsets {
   std::unordered_map<SubsetId, std::optional<std::uint32_t>> wide_;
   std::vector<std::unique_ptr<Row>> rows_;  // per subset, none until first used
   std::size_t row_bytes_ = 0;
+  std::deque<Partition> partitions_;
+  Interner<std::uint64_t> read_;                     // sets of (machine, state of it)
+  std::vector<std::uint64_t> reading_;               // one of them, to be interned
+  std::vector<const Partition*> partition_of_read_;  // one for each of them
   FlatMap<SubsetId> unions_;
 
   Interner<std::uint32_t> frames_;  // (parent, count or tuple)
@@ -172,7 +182,7 @@ class Subsets {
 
   std::vector<std::uint32_t> seen_plain_;  // per NFA state: the last collection that met it without a frame
   std::uint32_t collections_ = 0;
-  std::size_t work_ = 0;  // positions collected so far
+  std::size_t work_ = 0;                                                          // positions collected so far
   std::vector<std::pair<std::vector<Position>, std::vector<Position>>> buffers_;  // of collectors that are done
 };
 

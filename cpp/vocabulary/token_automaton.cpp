@@ -205,11 +205,17 @@ class TokenAutomaton::MaskWalk {
 
   // The tokens that leave the run after `first` characters or more, where it does not matter after how many.
   bool read_tails(Run& run, std::uint32_t first, const TokenRuns& runs) {
-    const StateId one = run.most() < first + 1 ? Automaton::kDead : run.after(first);
-    const StateId two = one == Automaton::kDead ? one : run.after(first + 1);
-    Run* later = first == 0 ? &run : one == Automaton::kDead ? nullptr : run_at(one);
-    if (later == nullptr || two == Automaton::kDead) return false;
-    if (later->characters() != run.characters() || !later->steady()) return false;
+    if (run.most() < first) return false;
+    const StateId one = run.after(first);
+    if (one == Automaton::kDead) return false;
+    if (!run.steady()) {
+      if (first == 0) return false;
+      const Run* later = run_at(one);
+      if (later == nullptr || later->characters() != run.characters() || !later->steady()) return false;
+    }
+    // Before the first character, something else may stand beside the run.
+    const StateId two = first == 0 && run.most() > 0 ? run.after(1) : one;
+    if (two == Automaton::kDead) return false;
     const TokenRuns::Tails& tails = runs.tails(vocabulary_);
     std::vector<Root> live;
     for (const std::uint32_t root : tails.trie.roots()) {

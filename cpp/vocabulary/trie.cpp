@@ -57,8 +57,9 @@ Trie::Trie(std::vector<std::pair<std::string_view, TokenId>> strings) {
 }
 
 std::size_t Trie::memory_bytes() const {
-  return nodes_.capacity() * sizeof(Node) + (tokens_.capacity() + first_child_.capacity() + child_nodes_.capacity()) * 4 +
-         child_bytes_.capacity() + repeats_.capacity() / 8;
+  return nodes_.capacity() * sizeof(Node) +
+         (tokens_.capacity() + first_child_.capacity() + child_nodes_.capacity()) * 4 + child_bytes_.capacity() +
+         repeats_.capacity() / 8;
 }
 
 }  // namespace tamis
