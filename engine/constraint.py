@@ -74,6 +74,13 @@ def mask_of(tokens: NDArray[np.int32], size: int) -> NDArray[np.uint32]:
     return np.packbits(bits, bitorder="little").view("<u4").astype(np.uint32)
 
 
+def masks_of(constraint: BoundConstraint, states: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """The masks (S, ceil(V / 32)) of states (S,), in one call where the constraint takes several states at once."""
+    together = getattr(constraint, "masks", None)
+    masks = np.stack([constraint.mask(state) for state in states.tolist()]) if together is None else together(states)
+    return np.ascontiguousarray(masks, dtype=np.uint32)
+
+
 class MaskCache:
     """The masks of the states asked for last."""
 

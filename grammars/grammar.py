@@ -80,9 +80,13 @@ class Grammar:
         """
         return _automata.get(self, memory_limit)
 
-    def bind(self, vocabulary: Vocabulary) -> TokenAutomaton:
-        """The automaton over the tokens of a vocabulary; raises as `compile` does."""
-        return self.compile().bind(vocabulary)
+    def bind(self, vocabulary: Vocabulary, prefix: bytes = b"") -> TokenAutomaton:
+        """The automaton over the tokens of a vocabulary; raises as `compile` does.
+
+        With a `prefix` the strings are those of the grammar behind these bytes: for a prompt whose last token was taken
+        back (`heal` of `tamis.engine.generate`).
+        """
+        return self.compile().bind(vocabulary, prefix)
 
     def passes(self) -> list[tuple[str, str]]:
         """(name of the pass, grammar as text) after each of the compiler's passes, the source first."""
@@ -186,18 +190,26 @@ class _Automata:
     def get(self, grammar: Grammar, memory_limit: int) -> Automaton:
         key = (*grammar._key, memory_limit)
         with self._lock:
-            found = self._automata.get(key)
-            if found is not None:
-                if found.memory_bytes <= memory_limit // 2:
-                    self._automata.move_to_end(key)
-                    return found
-                del self._automata[key]
+            found = self._usable(key, memory_limit)
+        if found is not None:
+            return found
         made = grammar._compiled(memory_limit)
         with self._lock:
-            self._automata[key] = made
+            # Another thread may have been faster: all shall share one.
+            shared = self._usable(key, memory_limit) or self._automata.setdefault(key, made)
             while len(self._automata) > _CACHED_AUTOMATA:
                 self._automata.popitem(last=False)
-        return made
+        return shared
+
+    def _usable(self, key: tuple[Any, ...], memory_limit: int) -> Automaton | None:
+        found = self._automata.get(key)
+        if found is None:
+            return None
+        if found.memory_bytes > memory_limit // 2:
+            del self._automata[key]
+            return None
+        self._automata.move_to_end(key)
+        return found
 
 
 _automata = _Automata()

@@ -12,10 +12,12 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -27,6 +29,8 @@
 namespace tamis {
 
 using StateId = std::int32_t;
+
+struct Place;  // see diagnosis.hpp
 
 class Automaton : private NestedStates {
  public:
@@ -71,6 +75,15 @@ class Automaton : private NestedStates {
     bool steady;
   };
   std::optional<Loop> loop(StateId state) const;
+
+  // The bytes that may come next.
+  std::bitset<256> next_bytes(StateId state) const;
+  // The bytes that must come, until there is a choice or the string may end; at most `most` of them.
+  std::string forced(StateId state, std::size_t most) const;
+  // As `advance` up to the first byte that cannot follow: the state in front of it, and how many bytes came before.
+  std::pair<StateId, std::size_t> longest(StateId state, std::string_view bytes) const;
+  // The places in the grammar where a state stands; `refused`: the byte that comes next, or -1 for the end of the text.
+  std::vector<Place> diagnose(StateId state, int refused) const;
 
   Statistics statistics() const;
 
@@ -123,6 +136,7 @@ class Automaton : private NestedStates {
   ContextId returned(ContextId context) const;
   void check_budget() const;
   std::size_t memory_bytes() const;
+  class Diagnosis;
 
   Limits limits_;
   ByteClasses classes_;

@@ -50,6 +50,7 @@ class Nfa {
     std::uint32_t start;  // an NFA state, or the number of a machine
     bool negated;
     bool decidable;  // regular, and so are all operands of combinations in it: a finite search knows its members
+    NodeId node;
   };
   using Boolean = std::vector<Operand>;  // all of them hold
 
@@ -71,6 +72,9 @@ class Nfa {
   std::deque<Boolean> booleans;
   std::vector<std::shared_ptr<const ByteMachine>> machines;
   std::vector<std::uint32_t> rule_ranks;  // a rule calls, at its start, only rules of higher rank
+  // Per state the labelled rule that it belongs to, or kNoRule; empty in a grammar without labels.
+  static constexpr RuleId kNoRule = 0xFFFFFFFFU;
+  std::vector<RuleId> owners;
   StateId start = kFinal;
 
  private:

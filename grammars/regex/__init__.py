@@ -7,6 +7,8 @@ one-character look-around, `preference.py` what a backtracking matcher would fin
 
 from __future__ import annotations
 
+import re
+
 from ..builder import UTF8, Builder
 from ..grammar import Grammar
 from .lowering import lower_pattern, refuse_assertions, refuse_unsupported
@@ -26,6 +28,9 @@ __all__ = [
     "regex",
 ]
 
+# What may make of a pattern more than its own text.
+_SPECIAL = re.compile(r"[][\\.^$*+?{}|()]")
+
 
 def regex(pattern: str) -> Grammar:
     """The grammar of all texts that `re.fullmatch(pattern, text)` matches, exactly.
@@ -38,4 +43,6 @@ def regex(pattern: str) -> Grammar:
 
 def lower(builder: Builder, source: str) -> int:
     """The node of all texts, in UTF-8, that `re.fullmatch(source, text)` matches. Raises GrammarError."""
+    if not _SPECIAL.search(source) and not builder.labels:
+        return builder.text(source, UTF8)
     return lower_pattern(builder, parse(source), UTF8)
