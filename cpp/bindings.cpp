@@ -423,6 +423,7 @@ NB_MODULE(_core, m) {
       .def("statistics", [](const Automaton& a) {
         const Automaton::Statistics s = a.statistics();
         nb::dict out;
+        out["rules"] = s.rules;
         out["states"] = s.states;
         out["subsets"] = s.subsets;
         out["contexts"] = s.contexts;

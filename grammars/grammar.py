@@ -13,6 +13,7 @@ from typing import Any, Final, get_type_hints
 
 from ._core import Automaton, AutomatonLimitError, CompileError, GrammarBuilder, TokenAutomaton
 from .errors import GrammarError
+from .explanation import Explanation, explain
 from .vocabulary import Vocabulary
 
 # kind -> the module whose `lower(builder, source, **options)` turns such a source into a node of the builder.
@@ -47,16 +48,9 @@ class Grammar:
         refuse_surrogates(source)
         self._kind = kind
         self._source = source
-        lower = import_module(FRONT_ENDS[kind], __package__).lower
-        self._options = json.dumps(_checked(kind, lower, {} if options is None else options), sort_keys=True)
-        builder = GrammarBuilder()
-        try:
-            node = lower(builder, source, **self.options)
-        except CompileError as error:
-            raise GrammarError(str(error), text=source) from None
-        except RecursionError:
-            raise GrammarError("the grammar is nested too deeply", text=source) from None
-        self._lowered = (builder, node)
+        checked = _checked(kind, _front_end(kind), {} if options is None else options)
+        self._options = json.dumps(checked, sort_keys=True)
+        self._lowered = lowered(kind, source, self.options)
 
     @property
     def kind(self) -> str:
@@ -87,6 +81,14 @@ class Grammar:
         back (`heal` of `tamis.engine.generate`).
         """
         return self.compile().bind(vocabulary, prefix)
+
+    def explain(self, data: str | bytes) -> Explanation:
+        """Whether a text is in the grammar, and if not, where it died, in which rules, what could have come instead.
+
+        Text is taken as UTF-8. Raises `GrammarError` as `compile` does, and `AutomatonLimitError` where the text takes
+        the automaton past its memory limit.
+        """
+        return explain(self, data)
 
     def passes(self) -> list[tuple[str, str]]:
         """(name of the pass, grammar as text) after each of the compiler's passes, the source first."""
@@ -138,6 +140,25 @@ class Grammar:
                 text=self._source,
                 hint="smaller bounds of repetitions and fewer alternatives make it smaller",
             ) from None
+
+
+def lowered(kind: str, source: str, options: Mapping[str, Any], *, labels: bool = False) -> tuple[GrammarBuilder, int]:
+    """What the front end makes of a source: a builder and the node of the texts.
+
+    With `labels` rules keep their names, for explanations. Raises GrammarError.
+    """
+    builder = GrammarBuilder(labels=labels)
+    try:
+        return builder, _front_end(kind)(builder, source, **options)
+    except CompileError as error:
+        raise GrammarError(str(error), text=source) from None
+    except RecursionError:
+        raise GrammarError("the grammar is nested too deeply", text=source) from None
+
+
+def _front_end(kind: str) -> Callable[..., int]:
+    lower: Callable[..., int] = import_module(FRONT_ENDS[kind], __package__).lower
+    return lower
 
 
 def refuse_surrogates(source: str) -> None:

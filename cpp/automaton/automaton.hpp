@@ -41,7 +41,7 @@ class Automaton : private NestedStates {
     std::size_t memory_bytes = std::size_t{1} << 30;
   };
   struct Statistics {
-    std::size_t states, subsets, contexts, nfa_states, byte_classes, memory_bytes;
+    std::size_t rules, states, subsets, contexts, nfa_states, byte_classes, memory_bytes;
   };
 
   // The grammar may not change any more.  Throws CompileError.

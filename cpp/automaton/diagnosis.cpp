@@ -97,26 +97,33 @@ class Automaton::Diagnosis {
 
   void combine(Place& place, const Subsets::Live& live, int depth) {
     const Nfa::Boolean operands = a_.nfa_->booleans[*live.combination];
-    if (!live.bounded) place.refusals.push_back("what may come here would take too long to find out");
+    if (!live.bounded) place.expected.push_back("what would take too long to find out");
+    std::vector<bool> refuses(operands.size());
     bool all_agree = true;
+    bool some_agrees = false;  // of those that are no exclusions
     for (std::size_t i = 0; i < operands.size(); ++i) {
-      const std::uint32_t component = live.components[i];
-      if (component == Subsets::kFreeComponent) continue;
-      const bool refuses = refuses_alone(operands[i], component);
-      all_agree = all_agree && !refuses;
-      if (refuses && operands.size() > 1) place.refusals.push_back(shown(operands[i]));
-      describe(place, operands[i], component, refuses || operands.size() == 1, depth);
+      if (live.components[i] == Subsets::kFreeComponent) continue;
+      refuses[i] = refuses_alone(operands[i], live.components[i]);
+      all_agree = all_agree && !refuses[i];
+      some_agrees = some_agrees || (!refuses[i] && !operands[i].negated);
+    }
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      if (live.components[i] == Subsets::kFreeComponent) continue;
+      // Where all parts agree that something is wrong, that they are parts says nothing.
+      if (refuses[i] && (some_agrees || operands[i].negated)) place.refusals.push_back(shown(operands[i]));
+      describe(place, operands[i], live.components[i], refuses[i] || operands.size() == 1, depth);
     }
     const bool goes_on = refused_ >= 0 && live.bytes[static_cast<std::size_t>(refused_)];
     if (all_agree && operands.size() > 1 && refused_ >= 0 && !goes_on && live.bounded) {
-      place.refusals.push_back("each part of an intersection allows it, but they have no continuation in common");
+      place.refusals.push_back(
+          "the parts of an intersection together: each allows it, but no text that goes on so is in all of them");
     }
   }
 
   bool refuses_alone(const Nfa::Operand& operand, std::uint32_t component) {
     const bool gone = operand.kind != Nfa::OperandKind::kRegular && component == NestedStates::kGone;
-    if (refused_ < 0) return (!gone && is_complete(operand, component)) == operand.negated;
-    if (operand.negated) return false;
+    // An exclusion refuses an end: that of the text, or of the part that it is about.
+    if (refused_ < 0 || operand.negated) return (!gone && is_complete(operand, component)) == operand.negated;
     if (gone) return true;
     const std::size_t byte_class = a_.classes_.of[static_cast<std::size_t>(refused_)];
     NestedStates& self = const_cast<Automaton&>(a_);
@@ -166,7 +173,7 @@ class Automaton::Diagnosis {
 
   std::string shown(const Nfa::Operand& operand) const {
     if (operand.kind == Nfa::OperandKind::kMachine) return grammar_.machines[operand.start]->name();
-    const char* what = operand.negated ? "what an exclusion excludes" : "a part of an intersection";
+    const char* what = operand.negated ? "an exclusion of what stands here" : "a part of an intersection";
     if (reachable_nodes(grammar_, operand.node).size() > kShownNodes) return what;
     std::string text = to_text(grammar_, operand.node);
     if (text.size() > kShown) text = text.substr(0, kShown) + "...";

@@ -237,7 +237,7 @@ Circumstances LarkMachine::describe(State at) {
     }
     if (!next) continue;
     for (Type type = 0; type < tables_.type_names.size(); ++type) {
-      if (type != tables_.end && parser_.may_feed(*next, type)) expect(type, "");
+      if (type != tables_.end && (tables_.ignored[type] || parser_.may_feed(*next, type))) expect(type, "");
     }
   }
   if (place) found.rules = parser_.rules(*place, kMaxRules);

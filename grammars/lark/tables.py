@@ -21,8 +21,18 @@ from ..regex.nodes import (
     postorder,
     replaced,
 )
-from .internals import BasicLexer, Lark, Shift, TerminalDef, lexers_of, parse_table_of, scanner_of
+from .internals import (
+    BasicLexer,
+    Lark,
+    Shift,
+    TerminalDef,
+    lexers_of,
+    parse_table_of,
+    scanner_of,
+    state_rules_of,
+)
 from .mistakes import mistake
+from .names import rule_name, terminal_name
 from .programs import Program, shape
 
 _Patterns = list[tuple[int, int]]
@@ -84,7 +94,13 @@ class _Tables:
             lengths,
             (numbers[table.start_states[start]], numbers[table.end_states[start]], end),
             indents,
+            self._type_names(),
+            [[(rule_name(name), read) for name, read in rules] for rules in state_rules_of(self._loaded)],
         )
+
+    def _type_names(self) -> list[str]:
+        definitions = {terminal.name: terminal for terminal in self._loaded.terminals}
+        return [terminal_name(definitions[name]) if name in definitions else name for name in self._types]
 
     def _check_terminals(self, indenter: Mapping[str, Any]) -> None:
         """Raises GrammarError for names without a terminal, and terminals without a text."""

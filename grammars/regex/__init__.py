@@ -8,6 +8,7 @@ one-character look-around, `preference.py` what a backtracking matcher would fin
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from ..builder import UTF8, Builder
 from ..grammar import Grammar
@@ -28,6 +29,8 @@ __all__ = [
     "regex",
 ]
 
+# Longer patterns are explained without places.
+_MAX_PLACES: Final = 5000
 # What may make of a pattern more than its own text.
 _SPECIAL = re.compile(r"[][\\.^$*+?{}|()]")
 
@@ -45,4 +48,5 @@ def lower(builder: Builder, source: str) -> int:
     """The node of all texts, in UTF-8, that `re.fullmatch(source, text)` matches. Raises GrammarError."""
     if not _SPECIAL.search(source) and not builder.labels:
         return builder.text(source, UTF8)
-    return lower_pattern(builder, parse(source), UTF8)
+    places = builder.labels and len(source) <= _MAX_PLACES
+    return lower_pattern(builder, parse(source, places=places), UTF8)
