@@ -55,10 +55,21 @@ class BoundConstraint(Protocol):
 
 
 class Constraint(Protocol):
-    """A constraint that knows of no vocabulary yet: a grammar, a predicate, a conjunction."""
+    """A constraint that knows of no vocabulary yet: a grammar, a predicate, a conjunction.
+
+    `bind(vocabulary, prefix)`, which grammars, predicates and their conjunctions have, is for prompts whose last token
+    was taken back: the strings are those of the constraint behind these bytes.
+    """
 
     def bind(self, vocabulary: TokenVocabulary) -> BoundConstraint:
         """The constraint over the tokens of `vocabulary`."""
+
+
+def bound_behind(constraint: Constraint, vocabulary: TokenVocabulary, prefix: bytes) -> BoundConstraint:
+    """A constraint bound to a vocabulary, behind a prefix if there is one; see `Constraint`."""
+    if not prefix:
+        return constraint.bind(vocabulary)
+    return constraint.bind(vocabulary, prefix)  # type: ignore[call-arg]
 
 
 def allowed_tokens(mask: NDArray[np.uint32], size: int) -> NDArray[np.int32]:
