@@ -326,7 +326,7 @@ NB_MODULE(_core, m) {
       "json_text", &schema::text_of, "value"_a, "what"_a,
       "The JSON of a Python value in ASCII without blanks; raises GrammarError where it has none, about `what` it is.");
 
-  nb::class_<MachineSource>(m, "MachineSource", "A language that no grammar can say; see GrammarBuilder.machine.");
+  nb::class_<MachineSource>(m, "MachineSource", nb::is_weak_referenceable(), "A language that no grammar can say; see GrammarBuilder.machine.");
   lark::bind(m);
   bind_regex(m);
   formats::bind_formats(m);

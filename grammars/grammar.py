@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from functools import cache
 from importlib import import_module
 from inspect import signature
 from typing import Any, Final, get_type_hints
 
+from . import cache
 from ._core import Automaton, AutomatonLimitError, CompileError, GrammarBuilder, TokenAutomaton
 from .errors import GrammarError
 from .explanation import Explanation, explain
@@ -147,8 +148,10 @@ def lowered(kind: str, source: str, options: Mapping[str, Any], *, labels: bool 
 
     With `labels` rules keep their names, for explanations. Raises GrammarError.
     """
-    builder = GrammarBuilder(labels=labels)
     try:
+        if not labels:
+            return cache.lowered(kind, source, options, _front_end(kind))
+        builder = GrammarBuilder(labels=True)
         return builder, _front_end(kind)(builder, source, **options)
     except CompileError as error:
         raise GrammarError(str(error), text=source) from None
@@ -195,7 +198,7 @@ def _checked(kind: str, lower: Callable[..., int], options: Mapping[str, Any]) -
     return dict(options)
 
 
-@cache
+@functools.cache
 def _options_of(lower: Callable[..., int]) -> tuple[list[str], dict[str, Any]]:
     """The names of a front end's options, and their types."""
     return list(signature(lower).parameters)[2:], get_type_hints(lower)  # behind the builder and the source

@@ -6,8 +6,9 @@ import re
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from .._core import MachineSource, lark_source
+from .._core import MachineSource
 from ..errors import GrammarError
+from ..machines import make
 from ..regex import parse_re
 from ..regex.charsets import single
 from ..regex.nodes import (
@@ -85,7 +86,8 @@ class _Tables:
             states.append((lexer_of_state[state], actions, gotos))
         lengths = [(nonterminals[str(rule.origin.name)], len(rule.expansion)) for rule in rules]
         indents = None if indenter is None else self._indenter(indenter)
-        return lark_source(
+        return make(
+            "lark",
             (self._program.sets, self._program.captured, self._program.folds),
             (self._program.code, self._program.looks, self._program.atomics),
             [name in self._loaded.ignore_tokens for name in self._types],
