@@ -2,10 +2,11 @@
 
 Off unless the environment variable TAMIS_GRAMMAR_CACHE says where: a folder, or 1 for `tamis/grammars` in the user's
 cache. A file holds the calls that the front end made on the builder, as JSON, under the digest of kind, source and
-options; grammars that take less than 50 ms are not worth a file, nor are choices and JSON Schemas, whose work is done in
-C++ anyway. Its stamp names everything else that the calls depend on: the sources of tamis's front ends, its extension,
-the versions of Python and of the packages behind them. A file that is damaged or foreign is left out of account with a warning, one of another
-stamp without; both are written anew. The folder is kept below 256 MiB, files used longest ago going first.
+options; grammars that take less than 50 ms are not worth a file, nor are choices and JSON Schemas, whose work is done
+in C++ anyway. Its stamp names everything else that the calls depend on: the sources of tamis's front ends, its
+extension, the versions of Python and of the packages behind them. A file that is damaged or foreign is left out of
+account with a warning, one of another stamp without; both are written anew. The folder is kept below 256 MiB, files
+used longest ago going first.
 """
 
 from __future__ import annotations

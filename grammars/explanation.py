@@ -8,7 +8,7 @@ rules keep their names (`GrammarBuilder(labels=True)`), and machines tell theirs
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
@@ -25,6 +25,7 @@ Ranges = list[tuple[int, int]]
 _LABELLED: Final = 8  # automata with names that are kept,
 _LABELLED_MEMORY: Final = 1 << 28  # of so many bytes
 _FEW: Final = 16  # beginnings that are written out one by one
+_ESCAPES: Final = 200  # looked at, in a JSON string
 _TAIL: Final = 40  # bytes of what must follow them
 _RANGES: Final = 12  # of characters
 _LOOKUPS: Final = 500  # states asked for the characters of several bytes
@@ -128,22 +129,23 @@ def explain(grammar: Grammar, data: str | bytes) -> Explanation:
         verdict = "incomplete" if refused is None else "refused"
     next_bytes = b"" if verdict == "accepted" else automaton.next_bytes(state)
     begin = text.rfind(b"\n", 0, offset) + 1
+    continuations = _Continuations(automaton, state)
     return Explanation(
         verdict=verdict,
         offset=offset,
         line=text.count(b"\n", 0, offset) + 1,
         column=len(_decoded(text[begin:offset])) + 1,
         found=None if refused is None else _quoted(_character(text, offset)),
-        expected=_expected(automaton, state, next_bytes),
+        expected=continuations.of(next_bytes),
         next_bytes=next_bytes,
         may_end=complete,
-        places=() if verdict == "accepted" else tuple(_places(grammar, text[:offset], refused, automaton, state)),
+        places=() if verdict == "accepted" else tuple(_places(grammar, text[:offset], refused, continuations)),
         instance=instance_pointer(text[:offset]) if grammar.kind == "json_schema" else None,
         excerpt=_excerpt(text, begin, offset),
     )
 
 
-def _places(grammar: Grammar, before: bytes, refused: int | None, automaton: Automaton, state: int) -> Iterator[Place]:
+def _places(grammar: Grammar, before: bytes, refused: int | None, continuations: _Continuations) -> Iterator[Place]:
     try:
         labelled = _labelled(grammar)
         there, read = labelled.longest(labelled.start, before)
@@ -155,7 +157,7 @@ def _places(grammar: Grammar, before: bytes, refused: int | None, automaton: Aut
     for rules, next_bytes, named, refusals in found:
         # A terminal that may begin anew need not be told as begun, too.
         told = tuple(name for name in named if name.removesuffix(" (begun)") == name or name[:-8] not in named)
-        expected = told or _expected(automaton, state, next_bytes)
+        expected = told or continuations.of(next_bytes)
         yield Place(tuple(rules), next_bytes, expected, tuple(refusals))
 
 
@@ -164,6 +166,8 @@ def _labelled(grammar: Grammar) -> Automaton:
     """The grammar's automaton with rules that keep their names. Raises as `Grammar` and `compile` do."""
     from .grammar import lowered
 
+    if grammar.kind == "choice" or (grammar.kind == "lark" and grammar.options.get("parser") != "earley"):
+        return grammar.compile()  # it has no rules but those of its machine
     builder, node = lowered(grammar.kind, grammar.source, grammar.options, labels=True)
     return builder.compile(node, memory_limit=_LABELLED_MEMORY)
 
@@ -171,44 +175,127 @@ def _labelled(grammar: Grammar) -> Automaton:
 # What could have come ------------------------------------------------------------------------------------------------
 
 
-def _expected(automaton: Automaton, state: int, next_bytes: bytes) -> tuple[str, ...]:
-    """What begins with one of `next_bytes`, which may follow `state`: literals if there are few, else characters."""
-    literal = len(next_bytes) <= _FEW and all(byte < 0x80 for byte in next_bytes) and not _is_a_class(next_bytes)
-    try:
+class _Continuations:
+    """What may follow a state of an automaton, for people."""
+
+    def __init__(self, automaton: Automaton, state: int) -> None:
+        self._automaton = automaton
+        self._state = state
+        self._rests: dict[tuple[int, int], Ranges] = {}
+
+    def of(self, next_bytes: bytes) -> tuple[str, ...]:
+        """What begins with one of these bytes, which may come: literals if there are few, else characters."""
         if not next_bytes:
             return ()
         if any(0x80 <= byte < 0xC0 for byte in next_bytes):
             return (f"the rest of a character (a byte of {_bytes_shown(next_bytes)})",)
-        if literal:
-            return tuple(_merged(_literals(automaton, state, next_bytes)))
-        return (_class(_characters(automaton, state, next_bytes)),)
-    except AutomatonLimitError:
-        ascii_ranges = _ranges(bytes(byte for byte in next_bytes if byte < 0x80))
-        beyond = ("some characters beyond ASCII",) if next_bytes[-1] >= 0x80 else ()
-        return ((_written(ascii_ranges),) if ascii_ranges else ()) + beyond
+        try:
+            if b"\\" in next_bytes and len(next_bytes) > 1 and self._only_respells(self._state):
+                next_bytes = next_bytes.replace(b"\\", b"")
+            if len(next_bytes) <= _FEW and next_bytes.isascii():
+                literals = self._literals(next_bytes)
+                if not _is_a_class(next_bytes) or any(len(text) > 1 for text in literals if text[0].isalnum()):
+                    return tuple(_merged(literals))
+            return (_class(self._characters(next_bytes)),)
+        except AutomatonLimitError:
+            ascii_ranges = _ranges(bytes(byte for byte in next_bytes if byte < 0x80))
+            beyond = ("some characters beyond ASCII",) if next_bytes[-1] >= 0x80 else ()
+            return ((_written(ascii_ranges),) if ascii_ranges else ()) + beyond
+
+    def _literals(self, next_bytes: bytes) -> list[str]:
+        """Each byte, with what must follow it."""
+        found = []
+        for byte in next_bytes:
+            after = self._automaton.advance(self._state, bytes([byte]))
+            tail = b"" if after is None else self._tail(after)
+            text = (bytes([byte]) + tail).decode("utf-8", errors="ignore")
+            found.append(text + ("..." if len(tail) >= _TAIL else ""))
+        return found
+
+    def _tail(self, state: int) -> bytes:
+        """What must come behind a state, but for other spellings of it inside of a JSON string."""
+        automaton, tail = self._automaton, b""
+        while len(tail) < _TAIL:
+            found = automaton.forced(state, _TAIL - len(tail))
+            if not found:
+                found = b"" if automaton.is_complete(state) else self._without_spellings(state)
+                if len(found) != 1:
+                    break
+            tail += found
+            after = automaton.advance(state, found)
+            assert after is not None
+            state = after
+        return tail
+
+    def _without_spellings(self, state: int) -> bytes:
+        """The bytes that may come, without a backslash that begins nothing but other spellings of them."""
+        choices = self._automaton.next_bytes(state)
+        if b"\\" not in choices or len(choices) == 1:
+            return choices
+        return choices.replace(b"\\", b"") if self._only_respells(state) else choices
+
+    def _only_respells(self, state: int) -> bool:
+        """Whether each escape that may come means an ASCII character that may come itself and leads to the same."""
+        automaton = self._automaton
+        open_ = [(b"\\", automaton.advance(state, b"\\"))]
+        for _ in range(_ESCAPES):
+            if not open_:
+                return True
+            written, here = open_.pop()
+            if here is None:
+                return False
+            if len(written) == 6 or (len(written) == 2 and written != b"\\u"):
+                try:
+                    meant = json.loads(b'"' + written + b'"').encode()
+                except ValueError:
+                    return False
+                if not meant.isascii() or automaton.advance(state, meant) != here:
+                    return False
+                continue
+            following = automaton.next_bytes(here)
+            if not following or automaton.is_complete(here):
+                return False
+            for byte in following:
+                open_.append((written + bytes([byte]), automaton.advance(here, bytes([byte]))))
+        return False
+
+    def _characters(self, first: bytes) -> Ranges:
+        """The characters in UTF-8 that may come and begin with one of the bytes `first`."""
+        found = [(byte, byte) for byte in first if byte < 0x80]
+        for byte in first:
+            after = self._automaton.advance(self._state, bytes([byte]))
+            if byte >= 0xC0 and after is not None:
+                length = 1 if byte < 0xE0 else 2 if byte < 0xF0 else 3
+                above = (byte & (0x3F >> length)) << 6 * length
+                found += [(above + low, above + high) for low, high in self._rest(after, length)]
+        return _joined(found)
+
+    def _rest(self, state: int, remaining: int) -> Ranges:
+        """What `remaining` continuation bytes behind a state add to a character. Raises AutomatonLimitError where that
+        takes more than a bounded number of states."""
+        if remaining == 0:
+            return [(0, 0)]
+        if (state, remaining) not in self._rests:
+            if len(self._rests) > _LOOKUPS:
+                raise AutomatonLimitError
+            found: Ranges = []
+            for byte in self._automaton.next_bytes(state):
+                after = self._automaton.advance(state, bytes([byte]))
+                if after is not None and 0x80 <= byte < 0xC0:
+                    above = (byte & 0x3F) << 6 * (remaining - 1)
+                    found += [(above + low, above + high) for low, high in self._rest(after, remaining - 1)]
+            self._rests[state, remaining] = _joined(found)
+        return self._rests[state, remaining]
 
 
 def _is_a_class(next_bytes: bytes) -> bool:
-    """More than two digits or letters in a row: better written as a range."""
+    """More than two digits or letters in a row: better written as a range, if nothing must follow them."""
     return any(high - low > 1 and chr(low).isalnum() for low, high in _ranges(next_bytes))
 
 
-def _literals(automaton: Automaton, state: int, next_bytes: bytes) -> dict[str, int | None]:
-    """Each byte, with what must follow it, and the state behind that."""
-    found = {}
-    for byte in next_bytes:
-        after = automaton.advance(state, bytes([byte]))
-        tail = b"" if after is None else automaton.forced(after, _TAIL)
-        text = (bytes([byte]) + tail).decode("utf-8", errors="ignore")
-        end = automaton.advance(state, bytes([byte]) + tail)
-        found[text + ("..." if len(tail) == _TAIL else "")] = end
-    return found
-
-
-def _merged(literals: dict[str, int | None]) -> Iterator[str]:
-    """Literals without escapes that spell the same as another, and blanks as one."""
-    plain = {end for text, end in literals.items() if not text.startswith("\\u")}
-    texts = [text for text, end in literals.items() if not (text.startswith("\\u") and end in plain)]
+def _merged(literals: Iterable[str]) -> Iterator[str]:
+    """Literals for people, blanks as one."""
+    texts = list(literals)
     blank = [text for text in texts if not text.strip(" \t\r\n")]
     yield from (_quoted(text) for text in texts if len(blank) < 2 or text not in blank)
     if len(blank) > 1:

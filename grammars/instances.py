@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Final
+
+# Strings, the last one perhaps under way, and punctuation; all else between them does not matter.
+_TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[][{}:,]', re.DOTALL)
 
 
 def instance_pointer(prefix: bytes) -> str:
@@ -13,54 +18,33 @@ def instance_pointer(prefix: bytes) -> str:
     text = prefix.decode("utf-8", errors="replace")
     steps: list[str | int | None] = []  # of an object the key under way, of an array the index
     expects_key: list[bool] = []
-    at = 0
-    while at < len(text):
-        character = text[at]
-        if character == '"':
-            end = _string_end(text, at)
-            if steps and expects_key[-1]:
-                steps[-1] = _key(text[at:end])
-            at = end
+    for token in _TOKENS.finditer(text):
+        sign = token[0][0]
+        if sign in "{[":
+            steps.append(None if sign == "{" else 0)
+            expects_key.append(sign == "{")
+        elif not steps:
             continue
-        if character in "{[":
-            steps.append(None if character == "{" else 0)
-            expects_key.append(character == "{")
-        elif character in "}]" and steps:
+        elif sign == '"':
+            if expects_key[-1]:
+                steps[-1] = _key(token[0])
+        elif sign in "}]":
             steps.pop()
             expects_key.pop()
-        elif character == ":" and steps:
+        elif sign == ":":
             expects_key[-1] = False
-        elif character == "," and steps:
+        else:
             last = steps[-1]
-            if isinstance(last, int):
-                steps[-1] = last + 1
-            else:
-                steps[-1] = None
-                expects_key[-1] = True
-        at += 1
+            steps[-1] = last + 1 if isinstance(last, int) else None
+            expects_key[-1] = not isinstance(last, int)
     return "".join(f"/{_escaped(step)}" for step in steps if step is not None)
 
 
-def _string_end(text: str, at: int) -> int:
-    """Behind the string that begins at `at`, or the end of the text."""
-    at += 1
-    while at < len(text):
-        if text[at] == "\\":
-            at += 2
-        elif text[at] == '"':
-            return at + 1
-        else:
-            at += 1
-    return len(text)
-
-
 def _key(literal: str) -> str:
-    if len(literal) < 2 or not literal.endswith('"'):
-        return literal[1:]  # under way
     try:
         return str(json.loads(literal))
     except ValueError:
-        return literal[1:-1]
+        return literal[1:]  # under way
 
 
 def _escaped(step: str | int) -> str:

@@ -22,4 +22,6 @@ def terminal_name(terminal: TerminalDef) -> str:
     pattern = terminal.pattern
     if pattern.type == "str":
         return json.dumps(pattern.value, ensure_ascii=False)
-    return f"/{pattern.value}/" if terminal.name.startswith("__") else str(terminal.name)
+    if not terminal.name.startswith("__"):
+        return str(terminal.name)
+    return "/" + "".join(c if c.isprintable() else repr(c)[1:-1] for c in pattern.value) + "/"

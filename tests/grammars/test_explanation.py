@@ -9,7 +9,9 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_grammars import ALPHABET, build_rules, context_free
 from tamis.grammars import Explanation, Grammar, choice, ebnf, gbnf, json_schema, lark, regex
+from tamis.grammars._core import CompileError, GrammarBuilder
 from tamis.grammars.explanation import _labelled
 from tamis.grammars.instances import instance_pointer
 
@@ -133,6 +135,14 @@ def test_exclusions_and_intersections_name_the_part_that_refuses() -> None:
     assert "no text that goes on so is in all of them" in place.refusals[0]
 
 
+def test_other_spellings_are_left_out_of_what_is_expected() -> None:
+    grammar = json_schema({"enum": ["Accepted", "Blocked", "h1", "h2", "a\\b"]})
+    assert set(grammar.explain('"U"').expected) == {"'Accepted\"'", "'Blocked\"'", '"h"', '"a\\\\"'}
+    assert set(grammar.explain('"h4').expected) == {"'1\"'", "'2\"'"}
+    assert ord("\\") in grammar.explain('"h4').next_bytes
+    assert regex(r"1|\\u003[12]").explain("z").expected == ('"1"', '"\\\\u003"')
+
+
 def test_message() -> None:
     assert str(PERSON.explain('{"name": "x",\n "age": é}')) == (
         'refused at line 2, column 9 (byte 22): "é"\n'
@@ -215,6 +225,29 @@ def test_offsets_are_exact(grammar: Grammar) -> None:
             }
             union = {byte for place in explanation.places for byte in place.next_bytes}
             assert union == set(explanation.next_bytes), word
+
+
+WORDS = [bytes(word) for n in range(4) for word in itertools.product(ALPHABET, repeat=n)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(context_free())
+def test_places_of_random_grammars(grammar: dict) -> None:  # type: ignore[type-arg]
+    """The automaton with names has the same prefixes, and its places tell all bytes that may come and no others."""
+    plain, labelled = GrammarBuilder(), GrammarBuilder(labels=True)
+    try:
+        one = plain.compile(build_rules(plain, grammar))
+        other = labelled.compile(build_rules(labelled, grammar))
+    except CompileError:
+        return
+    for word in WORDS:
+        state, read = other.longest(other.start, word)
+        assert one.longest(one.start, word)[1] == read
+        refused = word[read] if read < len(word) else None
+        places = other.diagnose(state, refused)
+        assert {byte for _, found, _, _ in places for byte in found} == set(other.next_bytes(state)), word
+        for rules, _, _, _ in places:
+            assert all(name for name in rules)
 
 
 @settings(max_examples=40, deadline=None)
