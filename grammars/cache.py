@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
 import json
 import os
 import sys
@@ -80,12 +79,14 @@ def _as_builder(recorder: RecordingBuilder) -> Builder:
 @cache
 def stamp() -> str:
     """A digest of everything besides its source that a lowered grammar depends on."""
+    from importlib.metadata import version
+
+    from . import _core
+
     here = Path(__file__).parent
     digest = hashlib.sha256(f"{sys.version} {sys.implementation.name}".encode())
     for package in ("lark", "regex"):
-        digest.update(f"{package} {importlib.metadata.version(package)}".encode())
-    from . import _core
-
+        digest.update(f"{package} {version(package)}".encode())
     for path in [*sorted(here.rglob("*.py")), Path(_core.__file__)]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 Ranges = list[tuple[int, int]]
 
-_LABELLED: Final = 8  # automata with names that are kept,
-_LABELLED_MEMORY: Final = 1 << 28  # of so many bytes
+_LABELLED: Final = 4  # automata with names that are kept,
+_LABELLED_MEMORY: Final = 1 << 27  # of so many bytes
 _FEW: Final = 16  # beginnings that are written out one by one
 _ESCAPES: Final = 200  # looked at, in a JSON string
 _TAIL: Final = 40  # bytes of what must follow them
@@ -152,7 +152,10 @@ def _places(grammar: Grammar, before: bytes, refused: int | None, continuations:
         if read < len(before):
             return
         found = labelled.diagnose(there, refused)
+        if labelled.memory_bytes > _LABELLED_MEMORY // 2:
+            _labelled.cache_clear()
     except (GrammarError, CompileError, AutomatonLimitError, RecursionError):
+        _labelled.cache_clear()
         return  # too large to be told with names
     for rules, next_bytes, named, refusals in found:
         # A terminal that may begin anew need not be told as begun, too.

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from ... import grammars
 from ...grammars import Explanation, Grammar
+from ...grammars._core import canonical_json
 from ..errors import InputError
 
 _SUFFIXES = {
@@ -102,8 +103,9 @@ def _grammar(file: Path, kind: str | None, options: list[str]) -> Grammar:
             raise InputError("choice has no options")
         made: Grammar = _FRONT_ENDS[kind](source)
         return made
-    plain: Grammar = _FRONT_ENDS[kind](source) if kind == "json_schema" else Grammar(kind, source, given)
-    return Grammar(kind, plain.source, {**plain.options, **given})
+    if kind == "json_schema" and isinstance(given.get("resources"), dict):
+        given["resources"] = json.dumps(given["resources"])
+    return Grammar(kind, canonical_json(source) if kind == "json_schema" else source, given)
 
 
 def _option(given: str) -> tuple[str, Any]:

@@ -55,6 +55,8 @@ def test_options_files_lines_and_passes(tmp_path: Path) -> None:
     assert "line 1: accepted" in result.stdout
     assert "line 2: refused at line 1, column 6 (byte 5)" in result.stdout
     assert check(file, "--file", "-", stdin=b'{"a": 3}').exit_code == 0
+    referring = written(tmp_path, "referring.json", '{"$ref": "urn:x"}')
+    assert check(referring, "--option", 'resources={"urn:x": {"type": "null"}}', "--text", "null").exit_code == 0
     lark = written(tmp_path, "grammar.txt", 'begin: "a"')
     assert check(lark, "--kind", "lark", "--option", "start=begin", "--text", "a").exit_code == 0
     assert "expand_booleans" in check(lark, "--kind", "lark", "--option", "start=begin", "--passes").stdout

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from random_grammars import build, regular
+from random_grammars import ALPHABET, build, regular
 from tamis.grammars import Automaton, Vocabulary, json_schema, regex
 from tamis.grammars._core import CompileError, GrammarBuilder
 
@@ -71,6 +71,28 @@ def test_forced_bytes() -> None:
     assert automaton.forced(automaton.start) == b"ab"  # the text may end there
     automaton = regex("x{100000}").compile()
     assert len(automaton.forced(automaton.start)) == 4096
+
+
+@settings(max_examples=80)
+@given(regular())
+def test_forced_bytes_begin_every_completion(expression: object) -> None:
+    builder = GrammarBuilder()
+    try:
+        automaton = builder.compile(build(builder, expression))
+    except CompileError:
+        return
+    words = [bytes(word) for n in range(6) for word in itertools.product(ALPHABET, repeat=n)]
+    texts = [word for word in words if automaton.accepts(word)]
+    for word in words[:40]:
+        state = automaton.advance(automaton.start, word)
+        if state is None:
+            continue
+        forced = automaton.forced(state, 5)
+        assert all(text.startswith(word + forced) for text in texts if text.startswith(word))
+        if len(forced) < 5:
+            after = automaton.advance(state, forced)
+            assert after is not None
+            assert automaton.is_complete(after) or len(automaton.next_bytes(after)) != 1
 
 
 def test_forced_tokens() -> None:
