@@ -11,6 +11,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "automaton/automaton.hpp"
+#include "automaton/diagnosis.hpp"
 #include "grammar/ir.hpp"
 #include "grammar/passes.hpp"
 #include "json_schema/bindings.hpp"
@@ -40,19 +41,21 @@ std::string_view view(const nb::bytes& bytes) { return {static_cast<const char*>
 
 class Builder {
  public:
+  explicit Builder(bool labels) : labels_(labels) {}
+
   NodeId chars(const std::vector<CodePointRange>& ranges, int codec) {
     return changeable().chars(ranges, checked_codec(codec));
   }
   NodeId literal(const nb::bytes& data) {
-    std::vector<NodeId> nodes;
-    for (const char c : view(data)) nodes.push_back(one(static_cast<std::uint8_t>(c), Codec::kBytes));
-    return changeable().seq(nodes);
+    const std::string_view bytes = view(data);
+    return characters(bytes.begin(), bytes.end(), Codec::kBytes);
   }
   NodeId text(const nb::str& string, int codec) {
     const Codec checked = checked_codec(codec);
-    std::vector<NodeId> nodes;
-    for (const nb::handle character : string) nodes.push_back(one(code_point(character), checked));
-    return changeable().seq(nodes);
+    const std::unique_ptr<Py_UCS4, void (*)(void*)> characters_of(PyUnicode_AsUCS4Copy(string.ptr()), PyMem_Free);
+    if (characters_of == nullptr) throw nb::python_error();
+    const Py_UCS4* begin = characters_of.get();
+    return characters(begin, begin + PyUnicode_GetLength(string.ptr()), checked);
   }
   NodeId seq(const std::vector<NodeId>& nodes) { return changeable().seq(checked(nodes)); }
   NodeId alt(const std::vector<NodeId>& nodes) { return changeable().alt(checked(nodes)); }
@@ -62,16 +65,24 @@ class Builder {
   }
   NodeId complement(NodeId node) { return changeable().complement(checked({node})[0]); }
   NodeId machine(std::shared_ptr<MachineSource> source) { return changeable().machine(std::move(source)); }
-  NodeId rule(std::string name) { return changeable().rule(std::move(name)); }
-  NodeId label(std::string name, NodeId node) { return changeable().label(std::move(name), checked({node})[0]); }
+  NodeId rule(std::string name) {
+    const NodeId made = changeable().rule(std::move(name));
+    grammar_->rules[(*grammar_)[made].a].label = labels_;
+    return made;
+  }
+  NodeId label(std::string name, NodeId node) {
+    const NodeId labelled = checked({node})[0];
+    return labels_ ? changeable().label(std::move(name), labelled) : labelled;
+  }
+  bool labels() const { return labels_; }
   void define(NodeId rule, NodeId body) { changeable().define(rule, checked({body})[0]); }
   bool is_nothing(NodeId node) const { return node == Grammar::kNothing; }
   std::string node_text(NodeId node) { return to_text(*grammar_, checked({node})[0]); }
 
   NodeId json_schema(std::string source, std::optional<std::string> resources, const std::string& property_order,
-                     const std::string& whitespace, bool assert_formats, bool labels, const nb::callable& patterns,
+                     const std::string& whitespace, bool assert_formats, const nb::callable& patterns,
                      const nb::callable& documents) {
-    const schema::Options options = schema::options_of(property_order, whitespace, assert_formats, labels);
+    const schema::Options options = schema::options_of(property_order, whitespace, assert_formats, labels_);
     const auto fragment_of = [](const nb::handle& builder, NodeId node) {
       return schema::Fragment{nb::cast<Builder&>(builder).grammar_, node};
     };
@@ -103,11 +114,21 @@ class Builder {
     if (codec < 0 || codec > 2) throw nb::value_error("codec must be 0 (bytes), 1 (UTF-8) or 2 (JSON string)");
     return static_cast<Codec>(codec);
   }
-  static std::uint32_t code_point(nb::handle character) {
-    nb::object number = nb::module_::import_("builtins").attr("ord")(character);
-    return nb::cast<std::uint32_t>(number);
+  template <typename Iterator>
+  NodeId characters(Iterator begin, Iterator end, Codec codec) {
+    Grammar& grammar = changeable();
+    std::unordered_map<std::uint32_t, NodeId> known;  // per code point
+    std::vector<NodeId> nodes;
+    nodes.reserve(static_cast<std::size_t>(end - begin));
+    for (; begin != end; ++begin) {
+      const auto code =
+          static_cast<std::uint32_t>(static_cast<std::make_unsigned_t<std::remove_cvref_t<decltype(*begin)>>>(*begin));
+      const auto [found, inserted] = known.try_emplace(code, Grammar::kNothing);
+      if (inserted) found->second = grammar.chars({{code, code}}, codec);
+      nodes.push_back(found->second);
+    }
+    return grammar.seq(nodes);
   }
-  NodeId one(std::uint32_t code_point, Codec codec) { return changeable().chars({{code_point, code_point}}, codec); }
   std::vector<NodeId> checked(std::vector<NodeId> nodes) const {
     for (const NodeId node : nodes) {
       if (node >= grammar_->size()) throw nb::value_error("a node of another builder");
@@ -122,6 +143,7 @@ class Builder {
   }
 
   std::shared_ptr<Grammar> grammar_ = std::make_shared<Grammar>();
+  bool labels_;
 };
 
 void make_vocabulary(Vocabulary* self, const nb::list& tokens, const std::vector<TokenId>& eos_ids) {
@@ -198,11 +220,93 @@ std::int64_t replay(const TokenAutomaton& automaton, const Vector<std::int32_t>&
   return state;
 }
 
+auto masks(const TokenAutomaton& automaton, const Vector<std::int64_t>& states,
+           std::optional<nb::ndarray<std::uint32_t, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>> out) {
+  const std::size_t rows = states.shape(0);
+  const std::size_t words = (automaton.vocabulary().size() + 31) / 32;
+  if (!out) {
+    auto made = std::make_unique<std::uint32_t[]>(rows * words);
+    out = nb::cast<nb::ndarray<std::uint32_t, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>>(
+        nb::cast(new_array(made.release(), rows, words)));
+  } else if (out->shape(0) != rows || out->shape(1) != words) {
+    throw nb::value_error(("masks: out is (" + std::to_string(out->shape(0)) + ", " + std::to_string(out->shape(1)) +
+                           "), the masks of " + std::to_string(rows) + " states are (" + std::to_string(rows) + ", " +
+                           std::to_string(words) + ")")
+                              .c_str());
+  }
+  const nb::gil_scoped_release release;
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::shared_ptr<const TokenAutomaton::Mask> mask = automaton.mask(states.data()[r]);
+    std::copy(mask->begin(), mask->end(), out->data() + r * words);
+  }
+  return *out;
+}
+
+auto forced_tokens(const TokenAutomaton& automaton, std::int64_t state, std::size_t most) {
+  std::vector<TokenId> tokens;
+  {
+    const nb::gil_scoped_release release;
+    tokens = automaton.forced(state, most);
+  }
+  auto copy = std::make_unique<std::int32_t[]>(tokens.size());
+  std::copy(tokens.begin(), tokens.end(), copy.get());
+  return new_array(copy.release(), tokens.size());
+}
+
 StateId checked_state(const Automaton& automaton, std::int64_t state) {
   if (!automaton.has(state)) {
     throw nb::index_error(("state " + std::to_string(state) + " does not belong to this automaton").c_str());
   }
   return static_cast<StateId>(state);
+}
+
+nb::bytes bytes_of(const std::bitset<256>& set) {
+  std::string bytes;
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    if (set[byte]) bytes.push_back(static_cast<char>(byte));
+  }
+  return nb::bytes(bytes.data(), bytes.size());
+}
+
+nb::bytes next_bytes(const Automaton& automaton, std::int64_t state) {
+  const StateId checked = checked_state(automaton, state);
+  std::bitset<256> found;
+  {
+    const nb::gil_scoped_release release;
+    found = automaton.next_bytes(checked);
+  }
+  return bytes_of(found);
+}
+
+nb::bytes forced_bytes(const Automaton& automaton, std::int64_t state, std::size_t most) {
+  const StateId checked = checked_state(automaton, state);
+  std::string bytes;
+  {
+    const nb::gil_scoped_release release;
+    bytes = automaton.forced(checked, most);
+  }
+  return nb::bytes(bytes.data(), bytes.size());
+}
+
+std::pair<StateId, std::size_t> longest(const Automaton& automaton, std::int64_t state, const nb::bytes& data) {
+  const StateId checked = checked_state(automaton, state);
+  const nb::gil_scoped_release release;
+  return automaton.longest(checked, view(data));
+}
+
+nb::list diagnose(const Automaton& automaton, std::int64_t state, std::optional<int> refused) {
+  const StateId checked = checked_state(automaton, state);
+  if (refused && (*refused < 0 || *refused > 255)) throw nb::value_error("refused is a byte or None");
+  std::vector<Place> places;
+  {
+    const nb::gil_scoped_release release;
+    places = automaton.diagnose(checked, refused.value_or(-1));
+  }
+  nb::list out;
+  for (const Place& place : places) {
+    out.append(nb::make_tuple(place.rules, bytes_of(place.next), place.expected, place.refusals));
+  }
+  return out;
 }
 
 }  // namespace
@@ -222,13 +326,15 @@ NB_MODULE(_core, m) {
       "json_text", &schema::text_of, "value"_a, "what"_a,
       "The JSON of a Python value in ASCII without blanks; raises GrammarError where it has none, about `what` it is.");
 
-  nb::class_<MachineSource>(m, "MachineSource", "A language that no grammar can say; see GrammarBuilder.machine.");
+  nb::class_<MachineSource>(m, "MachineSource", nb::is_weak_referenceable(), "A language that no grammar can say; see GrammarBuilder.machine.");
   lark::bind(m);
   bind_regex(m);
   formats::bind_formats(m);
 
   nb::class_<Builder>(m, "GrammarBuilder", "Builds a grammar expression by expression; nodes are ints of this builder.")
-      .def(nb::init<>())
+      .def(nb::init<bool>(), "labels"_a = false,
+           "With `labels`, rules and labels keep their names, so that `diagnose` can tell them.")
+      .def_prop_ro("labels", &Builder::labels)
       .def(
           "nothing", [](Builder&) { return Grammar::kNothing; }, "The empty language.")
       .def(
@@ -244,10 +350,11 @@ NB_MODULE(_core, m) {
       .def("complement", &Builder::complement, "node"_a, "Every byte string that node, which must be regular, rejects.")
       .def("machine", &Builder::machine, "source"_a, "What a machine accepts.")
       .def("rule", &Builder::rule, "name"_a, "Declares a rule; the node refers to it.")
-      .def("label", &Builder::label, "name"_a, "node"_a, "The node under a name that diagnostics can tell.")
+      .def("label", &Builder::label, "name"_a, "node"_a,
+           "The node under a name that diagnostics can tell; without `labels` the node itself.")
       .def("define", &Builder::define, "rule"_a, "body"_a)
       .def("json_schema", &Builder::json_schema, "source"_a, "resources"_a.none(), "property_order"_a, "whitespace"_a,
-           "assert_formats"_a, "labels"_a, "patterns"_a, "documents"_a,
+           "assert_formats"_a, "patterns"_a, "documents"_a,
            "The JSON texts of the instances of a schema.  patterns(kind, text, codec, pointer) returns (builder, "
            "node), or "
            "None for a format that asserts nothing; documents(uri) the JSON text of a well-known document, or None.")
@@ -298,14 +405,25 @@ NB_MODULE(_core, m) {
           "data"_a)
       .def(
           "bind",
-          [](std::shared_ptr<Automaton> a, std::shared_ptr<Vocabulary> v) {
-            return std::make_shared<TokenAutomaton>(std::move(a), std::move(v));
+          [](std::shared_ptr<Automaton> a, std::shared_ptr<Vocabulary> v, const nb::bytes& prefix) {
+            return std::make_shared<TokenAutomaton>(std::move(a), std::move(v), std::string(view(prefix)));
           },
-          "vocabulary"_a)
+          "vocabulary"_a, "prefix"_a = nb::bytes("", 0),
+          "Over tokens; with a prefix, the strings are those of the automaton behind these bytes.")
+      .def("next_bytes", &next_bytes, "state"_a, "The bytes that may come next, ascending.")
+      .def("forced", &forced_bytes, "state"_a, "most"_a = 4096,
+           "The bytes that must come, until there is a choice or the text may end; at most `most` of them.")
+      .def("longest", &longest, "state"_a, "data"_a,
+           "(state, n): the state after the first n bytes, behind which the next cannot follow or data ends.")
+      .def(
+          "diagnose", &diagnose, "state"_a, "refused"_a.none() = nb::none(),
+          "Places in the grammar where a state stands, each as (rules under way, bytes that may come, what may come by "
+          "name, why `refused` cannot come); refused: the next byte, or None for the end of the text.")
       .def_prop_ro("memory_bytes", [](const Automaton& a) { return a.statistics().memory_bytes; })
       .def("statistics", [](const Automaton& a) {
         const Automaton::Statistics s = a.statistics();
         nb::dict out;
+        out["rules"] = s.rules;
         out["states"] = s.states;
         out["subsets"] = s.subsets;
         out["contexts"] = s.contexts;
@@ -326,5 +444,10 @@ NB_MODULE(_core, m) {
            "Writes mask(state) into out, a contiguous (ceil(V / 32),) uint32 array.")
       .def("is_complete", &TokenAutomaton::is_complete, "state"_a)
       .def("replay", &replay, "tokens"_a.noconvert(),
-           "(T,) int32 -> the state after these tokens from the start, -1 if rejected.");
+           "(T,) int32 -> the state after these tokens from the start, -1 if rejected.")
+      .def("masks", &masks, "states"_a.noconvert(), "out"_a.noconvert().none() = nb::none(),
+           "(S,) int64 -> (S, ceil(V / 32)) uint32: the mask of every state, written into `out` if given.")
+      .def("forced", &forced_tokens, "state"_a, "most"_a = 256,
+           "The tokens that must come: one after the other, as long as one alone is allowed; at most `most` of them.")
+      .def_prop_ro("cached_mask_bytes", &TokenAutomaton::cached_mask_bytes);
 }

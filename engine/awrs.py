@@ -1,6 +1,6 @@
 """Adaptive weighted rejection sampling: one step of many particles, logits in, tokens and weight increments out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import IntFlag
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .constraint import BoundConstraint
+from .constraint import BoundConstraint, masks_of
 from .device import DeviceOrder
 from .errors import TamisError
 from .estimators import Estimator
@@ -238,13 +238,13 @@ def _walk(order: Order, parameters: RowParameters) -> StepResult:
             log_weights,
         )
         current = status[active]
-        for row in active[current == NEEDS_MASK].tolist():
-            tokens[row], log_weights[row], lifted = _draw_exactly(order, row, p)
+        for row, mask in _masks(active[current == NEEDS_MASK], p):
+            tokens[row], log_weights[row], lifted = _draw_exactly(order, row, mask, p)
             flags[row] |= RowFlag.MASKED | (RowFlag.TRUNCATION_LIFTED if lifted else 0)
-        for row in active[current == MASK_ANSWERS].tolist():
-            if row not in masks:
-                masks[row] = _mask(row, p)
-                flags[row] |= RowFlag.MASKED
+        answered = active[current == MASK_ANSWERS]
+        for row, mask in _masks(answered[[row not in masks for row in answered.tolist()]], p):
+            masks[row] = mask
+            flags[row] |= RowFlag.MASKED
         active = active[(current == WALKING) | (current == MASK_ANSWERS)]
     walked = np.flatnonzero((accepted >= 0) & (status != NEEDS_MASK))
     tokens[walked] = candidates.tokens[walked, accepted[walked]]
@@ -277,17 +277,18 @@ def _test(
             scatter(group, tested, ends[chosen], answers, ok)
 
 
-def _mask(row: int, parameters: RowParameters) -> NDArray[np.uint32]:
-    """The constraint's mask for one row."""
-    constraint = parameters.constraints[int(parameters.groups[row])]
-    return np.ascontiguousarray(constraint.mask(int(parameters.states[row])), dtype=np.uint32)
+def _masks(rows: NDArray[np.int64], parameters: RowParameters) -> Iterator[tuple[int, NDArray[np.uint32]]]:
+    """The rows with their constraints' masks: one call per distinct constraint."""
+    for number in np.unique(parameters.groups[rows]).tolist():
+        group = rows[parameters.groups[rows] == number]
+        yield from zip(group.tolist(), masks_of(parameters.constraints[number], parameters.states[group]), strict=True)
 
 
-def _draw_exactly(order: Order, row: int, p: RowParameters) -> tuple[int, float, bool]:
+def _draw_exactly(order: Order, row: int, mask: NDArray[np.uint32], p: RowParameters) -> tuple[int, float, bool]:
     """The token, exact log weight and truncation-lifted mark of one row under its mask."""
     token, log_weight, lifted = draw_masked(
         order.host_row(row),
-        _mask(row, p),
+        mask,
         bool(p.greedy[row]),
         p.inverse_temperature[row],
         bool(p.truncates[row]),

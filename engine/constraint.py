@@ -55,10 +55,21 @@ class BoundConstraint(Protocol):
 
 
 class Constraint(Protocol):
-    """A constraint that knows of no vocabulary yet: a grammar, a predicate, a conjunction."""
+    """A constraint that knows of no vocabulary yet: a grammar, a predicate, a conjunction.
+
+    `bind(vocabulary, prefix)`, which grammars, predicates and their conjunctions have, is for prompts whose last token
+    was taken back: the strings are those of the constraint behind these bytes.
+    """
 
     def bind(self, vocabulary: TokenVocabulary) -> BoundConstraint:
         """The constraint over the tokens of `vocabulary`."""
+
+
+def bound_behind(constraint: Constraint, vocabulary: TokenVocabulary, prefix: bytes) -> BoundConstraint:
+    """A constraint bound to a vocabulary, behind a prefix if there is one; see `Constraint`."""
+    if not prefix:
+        return constraint.bind(vocabulary)
+    return constraint.bind(vocabulary, prefix)  # type: ignore[call-arg]
 
 
 def allowed_tokens(mask: NDArray[np.uint32], size: int) -> NDArray[np.int32]:
@@ -72,6 +83,13 @@ def mask_of(tokens: NDArray[np.int32], size: int) -> NDArray[np.uint32]:
     bits = np.zeros(-(-size // 32) * 32, dtype=np.uint8)
     bits[tokens] = 1
     return np.packbits(bits, bitorder="little").view("<u4").astype(np.uint32)
+
+
+def masks_of(constraint: BoundConstraint, states: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """The masks (S, ceil(V / 32)) of states (S,), in one call where the constraint takes several states at once."""
+    together = getattr(constraint, "masks", None)
+    masks = np.stack([constraint.mask(state) for state in states.tolist()]) if together is None else together(states)
+    return np.ascontiguousarray(masks, dtype=np.uint32)
 
 
 class MaskCache:

@@ -8,11 +8,13 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack, overload
 
 from .errors import InputError, TamisError, shown
+from .healing import take_back
 from .models import DEFAULT_MODEL, resolve_model
 from .progress import Progress, postponed_interrupt, reporting
 from .prompts import Prompt, encode
@@ -41,6 +43,7 @@ class GenerateOptions(TypedDict, total=False):
     estimator: str
     tail_checks: int | None
     eos: Sequence[int] | None
+    heal: bool
     progress: bool | Callable[[Progress], None]
 
 
@@ -166,6 +169,7 @@ class Engine:
         estimator: str = "des_raj",
         tail_checks: int | None = None,
         eos: Sequence[int] | None = None,
+        heal: bool = False,
         progress: bool | Callable[[Progress], None] = False,
     ) -> Result | list[Result]:
         """Sample weighted strings that the grammar accepts, from the model's own distribution restricted to them.
@@ -183,6 +187,8 @@ class Engine:
             estimator: "des_raj", "recursive", "paper" or "geometric".
             tail_checks: checks after the accepted token for "des_raj"; more of them lower the variance.
             eos: token ids that end a string, instead of the engine's.
+            heal: take back the prompt's last token and let the model write its bytes again, in whatever tokens; texts
+                are what follows them, weights those of the model after the shorter prompt (see `healing`).
             progress: True shows a bar; a function is called with a `Progress` after every step.
 
         Returns:
@@ -216,7 +222,9 @@ class Engine:
             "tail_checks": tail_checks,
         }
         ends = self._eos(eos)
-        with prepared(prompts, grammar, max_tokens=max_tokens, eos=ends, progress=progress, **settings) as call:
+        with prepared(
+            prompts, grammar, max_tokens=max_tokens, eos=ends, heal=heal, progress=progress, **settings
+        ) as call:
             if particles > self.max_particles:
                 raise InputError(
                     f"particles={particles} exceeds the engine's {self.max_particles} batch slots; build the engine "
@@ -229,7 +237,12 @@ class Engine:
             if self.tokenizer is not None:
                 # A tokenizer that cannot be read as bytes is found out before anything runs.
                 self._vocabulary_with(ends)
-            results = self._run(encoded, call.groups, max_tokens, progress)
+            groups = call.groups
+            if heal:
+                taken = [take_back(ids, self._vocabulary_with(ends)) for ids in encoded]
+                encoded = [healed.tokens for healed in taken]
+                groups = [replace(group, prefix=healed.prefix) for group, healed in zip(groups, taken, strict=True)]
+            results = self._run(encoded, groups, max_tokens, progress)
         return results[0] if call.single else results
 
     def _run(
@@ -316,13 +329,13 @@ class Engine:
 
     # Text and tokens -------------------------------------------------------------------------------------------------
 
-    def _decode(self, tokens: Sequence[int], eos: tuple[int, ...]) -> str:
-        """Text of token ids, special tokens left out; without a tokenizer the ids themselves, separated by spaces."""
+    def _decode(self, tokens: Sequence[int], eos: tuple[int, ...], prefix: bytes) -> str:
+        """Text of token ids behind the prefix, special tokens left out; without a tokenizer the ids, with spaces."""
         if self.tokenizer is None:
             return " ".join(map(str, tokens))
         from .vllm.vocabularies import text_of
 
-        return text_of(self._vocabulary_with(eos), tokens)
+        return text_of(self._vocabulary_with(eos), tokens, prefix)
 
     def _vocabulary_with(self, eos: tuple[int, ...]) -> Any:
         from .vllm.vocabularies import vocabulary_of

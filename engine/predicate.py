@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from .constraint import Both, BoundConstraint, Constraint, MaskCache, TokenVocabulary, mask_of
+from .constraint import Both, BoundConstraint, Constraint, MaskCache, TokenVocabulary, bound_behind, mask_of
 from .errors import TamisError, shown
 
 _ANSWER_CACHE = 65536
@@ -86,11 +86,11 @@ class Predicate:
     name: str
     on: Literal["text", "bytes"]
 
-    def bind(self, vocabulary: TokenVocabulary) -> "BoundPredicate":
-        """The predicate over the tokens of `vocabulary`."""
+    def bind(self, vocabulary: TokenVocabulary, prefix: bytes = b"") -> "BoundPredicate":
+        """The predicate over the tokens of `vocabulary`; it sees what stands behind `prefix`, which must come first."""
         if _is_incremental(self.check):
-            return _BoundIncremental(self, vocabulary)
-        return _BoundFunction(self, vocabulary)
+            return _BoundIncremental(self, vocabulary, prefix)
+        return _BoundFunction(self, vocabulary, prefix)
 
     def __and__(self, other: Constraint) -> "Conjunction":
         """The strings that satisfy both."""
@@ -119,11 +119,11 @@ class Conjunction:
             raise ValueError("a conjunction needs at least one part")
         object.__setattr__(self, "parts", tuple(sorted(flat, key=lambda part: isinstance(part, Predicate))))
 
-    def bind(self, vocabulary: TokenVocabulary) -> BoundConstraint:
-        """The conjunction over the tokens of `vocabulary`."""
-        bound = self.parts[0].bind(vocabulary)
+    def bind(self, vocabulary: TokenVocabulary, prefix: bytes = b"") -> BoundConstraint:
+        """The conjunction over the tokens of `vocabulary`, behind `prefix`."""
+        bound = bound_behind(self.parts[0], vocabulary, prefix)
         for part in self.parts[1:]:
-            bound = Both(bound, part.bind(vocabulary), vocabulary.size)
+            bound = Both(bound, bound_behind(part, vocabulary, prefix), vocabulary.size)
         return bound
 
     def __and__(self, other: Constraint) -> "Conjunction":
@@ -144,8 +144,9 @@ class BoundPredicate:
     start = 0
     _ENDED = 1
 
-    def __init__(self, source: Predicate, vocabulary: TokenVocabulary) -> None:
-        """Start with the empty string and the state after EOS."""
+    def __init__(self, source: Predicate, vocabulary: TokenVocabulary, prefix: bytes) -> None:
+        """Start in front of the prefix, with the empty string, and the state after EOS."""
+        self._unread = [prefix, b""]
         self._source = source
         self._vocabulary = vocabulary
         self._eos = frozenset(vocabulary.eos_ids)
@@ -205,14 +206,23 @@ class BoundPredicate:
         known = self._answers.get(question)
         if known is None:
             if token in self._eos:
-                known = self._complete(state)
+                known = not self._unread[state] and self._complete(state)
             else:
                 piece = self._vocabulary.token_bytes(token) if token < self._vocabulary.size else None
-                known = bool(piece) and self._allows(state, piece or b"")
+                known = bool(piece) and self._goes_on(state, piece or b"")
             self._answers[question] = known
             if len(self._answers) > _ANSWER_CACHE:
                 self._answers.popitem(last=False)
         return known
+
+    def _goes_on(self, state: int, piece: bytes) -> bool:
+        """Whether `piece` goes on with the prefix, and behind it as the predicate wants."""
+        unread = self._unread[state]
+        if not unread:
+            return self._allows(state, piece)
+        if len(piece) <= len(unread):
+            return unread.startswith(piece)
+        return piece.startswith(unread) and self._allows(state, piece[len(unread) :])
 
     def check(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Whether tokens (S, K) may come next in states (S,), one call of the predicate per new token."""
@@ -230,12 +240,15 @@ class BoundPredicate:
             return self._ENDED
         child = self._children.get((state, token))
         if child is None:
-            piece = self._vocabulary.token_bytes(token) or b""
+            whole = self._vocabulary.token_bytes(token) or b""
+            unread = self._unread[state]
+            piece = whole[len(unread) :]
             # This may call the predicate, which may sample and make states of its own: number ours afterwards.
             self._enter(state, piece)
             child = len(self._parents)
             self._parents.append(state)
             self._pieces.append(piece)
+            self._unread.append(unread[len(whole) :])
             self._children[state, token] = child
         return child
 
@@ -266,15 +279,15 @@ class BoundPredicate:
 
     def is_complete(self, state: int) -> bool:
         """Whether the string may end here."""
-        return state != self._ENDED and self._complete(state)
+        return state != self._ENDED and not self._unread[state] and self._complete(state)
 
 
 class _BoundFunction(BoundPredicate):
     """A predicate given as a function of the whole prefix."""
 
-    def __init__(self, source: Predicate, vocabulary: TokenVocabulary) -> None:
+    def __init__(self, source: Predicate, vocabulary: TokenVocabulary, prefix: bytes) -> None:
         """Remember the prefixes of the latest states."""
-        super().__init__(source, vocabulary)
+        super().__init__(source, vocabulary, prefix)
         self._check = source.check
         self._accept = source.check if source.complete is None else source.complete
         self._recent: OrderedDict[int, bytes] = OrderedDict()
@@ -317,9 +330,9 @@ class _BoundFunction(BoundPredicate):
 class _BoundIncremental(BoundPredicate):
     """A predicate given as an immutable object per prefix."""
 
-    def __init__(self, source: Predicate, vocabulary: TokenVocabulary) -> None:
+    def __init__(self, source: Predicate, vocabulary: TokenVocabulary, prefix: bytes) -> None:
         """Take the object, or make one if a class was given."""
-        super().__init__(source, vocabulary)
+        super().__init__(source, vocabulary, prefix)
         made = self._call(source.check, self.start, b"") if isinstance(source.check, type) else source.check
         self._objects: list[Any] = [made, None]
 
@@ -339,7 +352,7 @@ class _BoundIncremental(BoundPredicate):
 
     def _enter(self, parent: int, piece: bytes) -> None:
         """Keep the object of a state that is really entered; those of tests are dropped."""
-        after = self._step(parent, piece)
+        after = self._step(parent, piece) if piece else self._objects[parent]
         if after is None:
             raise self._failure(
                 parent,

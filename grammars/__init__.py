@@ -10,6 +10,7 @@ from ._core import Automaton, AutomatonLimitError, TokenAutomaton
 from .choice import choice
 from .ebnf import ebnf
 from .errors import GrammarError
+from .explanation import Explanation
 from .gbnf import gbnf
 from .grammar import Grammar
 from .json_schema import json_schema
@@ -20,6 +21,7 @@ from .vocabulary import Vocabulary
 __all__ = [
     "Automaton",
     "AutomatonLimitError",
+    "Explanation",
     "Grammar",
     "GrammarError",
     "TokenAutomaton",

@@ -50,7 +50,9 @@ def _check(options: Sequence[object]) -> None:
             raise GrammarError(
                 f"choice takes strings, not {type(option).__name__}", pointer=f"/{index}", text=repr(option)
             )
-        if any(0xD800 <= ord(character) <= 0xDFFF for character in option):
+        try:
+            option.encode()
+        except UnicodeEncodeError:
             raise GrammarError(
                 "this string has a lone surrogate, which no UTF-8 text contains", pointer=f"/{index}", text=repr(option)
-            )
+            ) from None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from functools import cache
 from importlib import import_module
 from inspect import signature
 from typing import Any, Final, get_type_hints
 
+from . import cache
 from ._core import Automaton, AutomatonLimitError, CompileError, GrammarBuilder, TokenAutomaton
 from .errors import GrammarError
+from .explanation import Explanation, explain
 from .vocabulary import Vocabulary
 
 # kind -> the module whose `lower(builder, source, **options)` turns such a source into a node of the builder.
@@ -47,16 +49,9 @@ class Grammar:
         refuse_surrogates(source)
         self._kind = kind
         self._source = source
-        lower = import_module(FRONT_ENDS[kind], __package__).lower
-        self._options = json.dumps(_checked(kind, lower, {} if options is None else options), sort_keys=True)
-        builder = GrammarBuilder()
-        try:
-            node = lower(builder, source, **self.options)
-        except CompileError as error:
-            raise GrammarError(str(error), text=source) from None
-        except RecursionError:
-            raise GrammarError("the grammar is nested too deeply", text=source) from None
-        self._lowered = (builder, node)
+        checked = _checked(kind, _front_end(kind), {} if options is None else options)
+        self._options = json.dumps(checked, sort_keys=True)
+        self._lowered = lowered(kind, source, self.options)
 
     @property
     def kind(self) -> str:
@@ -80,9 +75,21 @@ class Grammar:
         """
         return _automata.get(self, memory_limit)
 
-    def bind(self, vocabulary: Vocabulary) -> TokenAutomaton:
-        """The automaton over the tokens of a vocabulary; raises as `compile` does."""
-        return self.compile().bind(vocabulary)
+    def bind(self, vocabulary: Vocabulary, prefix: bytes = b"") -> TokenAutomaton:
+        """The automaton over the tokens of a vocabulary; raises as `compile` does.
+
+        With a `prefix` the strings are those of the grammar behind these bytes: for a prompt whose last token was taken
+        back (`heal` of `tamis.engine.generate`).
+        """
+        return self.compile().bind(vocabulary, prefix)
+
+    def explain(self, data: str | bytes) -> Explanation:
+        """Whether a text is in the grammar, and if not, where it died, in which rules, what could have come instead.
+
+        Text is taken as UTF-8. Raises `GrammarError` as `compile` does, and `AutomatonLimitError` where the text takes
+        the automaton past its memory limit.
+        """
+        return explain(self, data)
 
     def passes(self) -> list[tuple[str, str]]:
         """(name of the pass, grammar as text) after each of the compiler's passes, the source first."""
@@ -136,6 +143,27 @@ class Grammar:
             ) from None
 
 
+def lowered(kind: str, source: str, options: Mapping[str, Any], *, labels: bool = False) -> tuple[GrammarBuilder, int]:
+    """What the front end makes of a source: a builder and the node of the texts.
+
+    With `labels` rules keep their names, for explanations. Raises GrammarError.
+    """
+    try:
+        if not labels:
+            return cache.lowered(kind, source, options, _front_end(kind))
+        builder = GrammarBuilder(labels=True)
+        return builder, _front_end(kind)(builder, source, **options)
+    except CompileError as error:
+        raise GrammarError(str(error), text=source) from None
+    except RecursionError:
+        raise GrammarError("the grammar is nested too deeply", text=source) from None
+
+
+def _front_end(kind: str) -> Callable[..., int]:
+    lower: Callable[..., int] = import_module(FRONT_ENDS[kind], __package__).lower
+    return lower
+
+
 def refuse_surrogates(source: str) -> None:
     """Raises GrammarError for a text that is no UTF-8, with the place."""
     try:
@@ -170,7 +198,7 @@ def _checked(kind: str, lower: Callable[..., int], options: Mapping[str, Any]) -
     return dict(options)
 
 
-@cache
+@functools.cache
 def _options_of(lower: Callable[..., int]) -> tuple[list[str], dict[str, Any]]:
     """The names of a front end's options, and their types."""
     return list(signature(lower).parameters)[2:], get_type_hints(lower)  # behind the builder and the source
@@ -186,18 +214,26 @@ class _Automata:
     def get(self, grammar: Grammar, memory_limit: int) -> Automaton:
         key = (*grammar._key, memory_limit)
         with self._lock:
-            found = self._automata.get(key)
-            if found is not None:
-                if found.memory_bytes <= memory_limit // 2:
-                    self._automata.move_to_end(key)
-                    return found
-                del self._automata[key]
+            found = self._usable(key, memory_limit)
+        if found is not None:
+            return found
         made = grammar._compiled(memory_limit)
         with self._lock:
-            self._automata[key] = made
+            # Another thread may have been faster: all shall share one.
+            shared = self._usable(key, memory_limit) or self._automata.setdefault(key, made)
             while len(self._automata) > _CACHED_AUTOMATA:
                 self._automata.popitem(last=False)
-        return made
+        return shared
+
+    def _usable(self, key: tuple[Any, ...], memory_limit: int) -> Automaton | None:
+        found = self._automata.get(key)
+        if found is None:
+            return None
+        if found.memory_bytes > memory_limit // 2:
+            del self._automata[key]
+            return None
+        self._automata.move_to_end(key)
+        return found
 
 
 _automata = _Automata()

@@ -388,7 +388,8 @@ std::size_t Automaton::memory_bytes() const {
 
 Automaton::Statistics Automaton::statistics() const {
   const std::lock_guard lock(mutex_);
-  return {states_.size(), subsets_->size(), contexts_.size(), nfa_->states.size(), classes_.count(), memory_bytes()};
+  return {nfa_->grammar().rules.size(), states_.size(),   subsets_->size(), contexts_.size(),
+          nfa_->states.size(),          classes_.count(), memory_bytes()};
 }
 
 }  // namespace tamis

@@ -12,10 +12,12 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +30,8 @@ namespace tamis {
 
 using StateId = std::int32_t;
 
+struct Place;  // see diagnosis.hpp
+
 class Automaton : private NestedStates {
  public:
   static constexpr StateId kDead = -1;
@@ -37,7 +41,7 @@ class Automaton : private NestedStates {
     std::size_t memory_bytes = std::size_t{1} << 30;
   };
   struct Statistics {
-    std::size_t states, subsets, contexts, nfa_states, byte_classes, memory_bytes;
+    std::size_t rules, states, subsets, contexts, nfa_states, byte_classes, memory_bytes;
   };
 
   // The grammar may not change any more.  Throws CompileError.
@@ -73,6 +77,15 @@ class Automaton : private NestedStates {
   std::optional<Loop> loop(StateId state) const;
   // A set of characters of which the state, and every state after some of them, reads any: see Subsets::wide.
   std::optional<std::shared_ptr<const ByteMachine>> wide(StateId state) const;
+
+  // The bytes that may come next.
+  std::bitset<256> next_bytes(StateId state) const;
+  // The bytes that must come, until there is a choice or the string may end; at most `most` of them.
+  std::string forced(StateId state, std::size_t most) const;
+  // As `advance` up to the first byte that cannot follow: the state in front of it, and how many bytes came before.
+  std::pair<StateId, std::size_t> longest(StateId state, std::string_view bytes) const;
+  // The places in the grammar where a state stands; `refused`: the byte that comes next, or -1 for the end of the text.
+  std::vector<Place> diagnose(StateId state, int refused) const;
 
   Statistics statistics() const;
 
@@ -126,6 +139,7 @@ class Automaton : private NestedStates {
   ContextId returned(ContextId context) const;
   void check_budget() const;
   std::size_t memory_bytes() const;
+  class Diagnosis;
 
   Limits limits_;
   ByteClasses classes_;

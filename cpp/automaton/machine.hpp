@@ -10,8 +10,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace tamis {
+
+// Where a machine stands, for people.
+struct Circumstances {
+  std::vector<std::string> rules;     // that are under way, the outermost first
+  std::vector<std::string> expected;  // what may come next or go on, by name
+};
 
 class Machine {
  public:
@@ -29,6 +37,7 @@ class Machine {
   virtual State step(State state, std::uint8_t byte) = 0;
   virtual bool is_complete(State state) = 0;
   virtual std::size_t memory_bytes() const = 0;
+  virtual Circumstances describe(State) { return {}; }
 };
 
 class MachineSource {
@@ -40,6 +49,7 @@ class MachineSource {
 
   virtual std::unique_ptr<Machine> make() const = 0;
   virtual bool accepts_empty() const = 0;
+  virtual std::string name() const { return "a condition that is no grammar's"; }
   // Marks each byte b (and 256, the end) that the machine may treat differently from byte b - 1.
   virtual void mark_byte_classes(std::bitset<257>& starts) const { starts.set(); }
 };

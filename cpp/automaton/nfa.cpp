@@ -4,6 +4,7 @@
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "../flat_map.hpp"
 #include "../grammar/analysis.hpp"
@@ -25,7 +26,11 @@ std::uint64_t saturated(std::uint64_t value) { return std::min(value, kHuge); }
 class Nfa::Compiler {
  public:
   Compiler(const Grammar& grammar, Nfa& nfa, std::size_t max_states)
-      : grammar_(grammar), nfa_(nfa), max_states_(max_states), sizes_(grammar.size()) {
+      : grammar_(grammar),
+        nfa_(nfa),
+        max_states_(max_states),
+        labelled_(std::any_of(grammar.rules.begin(), grammar.rules.end(), [](const auto& rule) { return rule.label; })),
+        sizes_(grammar.size()) {
     const Reach reached = reach(grammar);
     choose_inlined();
     calls_rules_ = find_calls(false);
@@ -48,6 +53,14 @@ class Nfa::Compiler {
     return made;
   }
 
+  // The body of a rule.  That of a labelled one has an end of its own, so that it shares no state with others.
+  Nfa::StateId build_rule(RuleId rule) {
+    if (!grammar_.rules[rule].label) return build_as(Nfa::kNoRule, grammar_.rules[rule].body, Nfa::kFinal);
+    const auto offset = static_cast<std::uint32_t>(nfa_.splits.size());
+    nfa_.splits.push_back(Nfa::kFinal);
+    return build_as(rule, grammar_.rules[rule].body, add({Nfa::Kind::kSplit, offset, 1}));
+  }
+
   std::uint32_t combination(NodeId id) {
     if (const auto found = combinations_.find(id); found != combinations_.end()) return found->second;
     Nfa::Boolean operands;
@@ -56,12 +69,12 @@ class Nfa::Compiler {
       const bool negated = grammar_[part].kind == NodeKind::kComplement;
       const NodeId operand = negated ? grammar_[part].a : part;
       if (grammar_[operand].kind == NodeKind::kMachine) {
-        operands.push_back({Nfa::OperandKind::kMachine, grammar_[operand].a, negated, false, false});
+        operands.push_back({Nfa::OperandKind::kMachine, grammar_[operand].a, negated, false, false, operand});
         continue;
       }
-      const Nfa::StateId start = build(operand, Nfa::kFinal);
+      const Nfa::StateId start = build_as(Nfa::kNoRule, operand, Nfa::kFinal);
       const auto kind = calls_rules_[operand] ? Nfa::OperandKind::kGrammar : Nfa::OperandKind::kRegular;
-      operands.push_back({kind, start, negated, is_finite(operand), !leads_to_rules_[operand]});
+      operands.push_back({kind, start, negated, is_finite(operand), !leads_to_rules_[operand], operand});
     }
     const auto made = static_cast<std::uint32_t>(nfa_.booleans.size());
     nfa_.booleans.push_back(std::move(operands));
@@ -82,7 +95,9 @@ class Nfa::Compiler {
 
   void build_later(Nfa::StateId state) {
     const Nfa::State later = nfa_.states[state];
+    const RuleId around = std::exchange(owner_, labelled_ ? nfa_.owners[state] : Nfa::kNoRule);
     const Nfa::StateId target = build_new(later.a, later.b);
+    owner_ = around;
     nfa_.states[state] = {Nfa::Kind::kSplit, static_cast<std::uint32_t>(nfa_.splits.size()), 1};
     nfa_.splits.push_back(target);
   }
@@ -90,6 +105,13 @@ class Nfa::Compiler {
   std::size_t memory_bytes() const { return sizes_.capacity() * 8 + built_.memory_bytes(); }
 
  private:
+  Nfa::StateId build_as(RuleId owner, NodeId id, Nfa::StateId next) {
+    const RuleId around = std::exchange(owner_, owner);
+    const Nfa::StateId made = build(id, next);
+    owner_ = around;
+    return made;
+  }
+
   // Sizes as if every shared node were copied, rules in the order of their references.
   void choose_inlined() {
     const auto calls = references(grammar_);
@@ -205,6 +227,7 @@ class Nfa::Compiler {
       throw CompileError("the grammar needs more than " + std::to_string(max_states_) + " states");
     }
     nfa_.states.push_back(state);
+    if (labelled_) nfa_.owners.resize(nfa_.states.size(), owner_);
     return static_cast<Nfa::StateId>(nfa_.states.size() - 1);
   }
 
@@ -302,6 +325,8 @@ class Nfa::Compiler {
   const Grammar& grammar_;
   Nfa& nfa_;
   std::size_t max_states_;
+  bool labelled_;
+  RuleId owner_ = Nfa::kNoRule;  // of the states being built
   int depth_ = 0;
   std::vector<bool> inlined_;
   std::vector<bool> finite_;  // per node, as far as asked for
@@ -324,7 +349,7 @@ Nfa::Nfa(std::shared_ptr<const Grammar> grammar, std::size_t max_states)
 Nfa::~Nfa() = default;
 
 Nfa::StateId Nfa::rule_start(RuleId rule) {
-  if (rule_starts_[rule] == kFinal) rule_starts_[rule] = compiler_->build(grammar_->rules[rule].body, kFinal);
+  if (rule_starts_[rule] == kFinal) rule_starts_[rule] = compiler_->build_rule(rule);
   return rule_starts_[rule];
 }
 

@@ -51,6 +51,7 @@ class Nfa {
     bool negated;
     bool finite;     // as a language, as far as is easily seen
     bool decidable;  // regular, and so are all operands of combinations in it: a finite search knows its members
+    NodeId node;
   };
   using Boolean = std::vector<Operand>;  // all of them hold
 
@@ -72,6 +73,9 @@ class Nfa {
   std::deque<Boolean> booleans;
   std::vector<std::shared_ptr<const ByteMachine>> machines;
   std::vector<std::uint32_t> rule_ranks;  // a rule calls, at its start, only rules of higher rank
+  // Per state the labelled rule that it belongs to, or kNoRule; empty in a grammar without labels.
+  static constexpr RuleId kNoRule = 0xFFFFFFFFU;
+  std::vector<RuleId> owners;
   StateId start = kFinal;
 
  private:

@@ -53,6 +53,7 @@ class NestedStates {
 class Subsets {
  public:
   static constexpr SubsetId kEmpty = 0;
+  static constexpr std::uint32_t kFreeComponent = 0xFFFFFFFEU;  // an operand that is left out of account
 
   struct Call {
     RuleId rule;
@@ -104,13 +105,26 @@ class Subsets {
   std::size_t size() const { return subsets_.size(); }
   std::size_t memory_bytes() const;
 
+  // For diagnosis: a position, with the labelled rule that it belongs to and the bytes that may come there; and of a
+  // combination how far each operand has come (a subset, a nested state or a state of a machine).
+  struct Live {
+    RuleId owner;
+    std::bitset<256> bytes;
+    bool bounded = true;  // false: which bytes may come would take too long to find out
+    std::optional<std::uint32_t> combination;
+    std::vector<std::uint32_t> components;
+  };
+  std::vector<Live> live(SubsetId subset);
+  std::vector<RuleId> owners(SubsetId subset) const;
+  Machine& machine(std::uint32_t number) { return *machines_[number]; }
+
  private:
   using Position = std::uint64_t;  // frame : 24 | machine state : 12 | NFA state : 28
   using FrameId = std::uint32_t;
   using TupleId = std::uint32_t;
   enum class Answer : std::uint8_t { kUnknown, kNo, kYes };
   static constexpr TupleId kNoTuple = 0xFFFFFFFFU;
-  static constexpr std::uint32_t kFree = 0xFFFFFFFEU;  // an operand that is left out of account
+  static constexpr std::uint32_t kFree = kFreeComponent;
 
   static Position position(Nfa::StateId state, std::uint32_t machine_state, FrameId frame);
   static Nfa::StateId state_of(Position p) { return static_cast<Nfa::StateId>(p & 0xFFFFFFFU); }
@@ -162,6 +176,10 @@ class Subsets {
   const ByteClasses& classes_;
   NestedStates& nested_;
   std::vector<std::unique_ptr<Machine>> machines_;
+
+  RuleId owner_of(Position p) const {
+    return state_of(p) < nfa_.owners.size() ? nfa_.owners[state_of(p)] : Nfa::kNoRule;
+  }
 
   Interner<Position> subsets_;
   std::vector<Info> infos_;

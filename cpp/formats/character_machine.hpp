@@ -81,6 +81,7 @@ class SpelledSource final : public MachineSource {
 
   std::unique_ptr<Machine> make() const override { return std::make_unique<SpelledMachine>(maker_(), codec_); }
   bool accepts_empty() const override { return accepts_empty_; }
+  std::string name() const override { return "the format"; }
 
  private:
   Maker maker_;

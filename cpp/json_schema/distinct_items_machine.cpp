@@ -248,6 +248,7 @@ class DistinctItemsSource final : public MachineSource {
   explicit DistinctItemsSource(std::optional<std::vector<std::string>> strings) : strings_(std::move(strings)) {}
   std::unique_ptr<Machine> make() const override { return std::make_unique<DistinctItems>(strings_); }
   bool accepts_empty() const override { return false; }
+  std::string name() const override { return "items that differ (uniqueItems)"; }
 
  private:
   std::optional<std::vector<std::string>> strings_;

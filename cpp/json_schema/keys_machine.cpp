@@ -216,6 +216,9 @@ class KeysSource final : public MachineSource {
   KeysSource(KeyDemands demands, bool deep) : demands_(std::move(demands)), deep_(deep) {}
   std::unique_ptr<Machine> make() const override { return std::make_unique<KeysMachine>(demands_, deep_); }
   bool accepts_empty() const override { return deep_; }
+  std::string name() const override {
+    return deep_ ? "no key twice in an object, no exponent in a number" : "keys that differ and are as demanded";
+  }
 
  private:
   KeyDemands demands_;

@@ -10,6 +10,8 @@ namespace {
 
 // Values nested deeper than this become rules of their own, worked off in turn instead of by recursion.
 constexpr std::size_t kMaxOpen = 24;
+// Told of a value that many schemas have a say in.
+constexpr std::size_t kMaxPointers = 8;
 
 NodeId byte(Grammar& grammar, char c) {
   const auto code = static_cast<std::uint8_t>(c);
@@ -103,10 +105,25 @@ NodeId Lowering::value(GoalId goal, Order order) {
 }
 
 NodeId Lowering::new_rule(GoalId goal) {
-  std::string name = goal == kAnything ? "value" : document.pointer(goal).value_or("");
+  std::string name = goal == kAnything ? "value" : labels_ ? label(goal) : document.pointer(goal).value_or("");
   const NodeId rule = grammar.rule(name.empty() ? "#" : std::move(name));
   grammar.rules[grammar[rule].a].label = labels_;
   return rule;
+}
+
+// The pointers of all schemas that have a say.
+std::string Lowering::label(GoalId goal) {
+  std::vector<std::string> pointers;
+  for (const Literal literal : document.literals(goal)) {
+    if (literal < 0 || pointers.size() == kMaxPointers) continue;
+    const std::string pointer = document.of_literal(literal).pointer();
+    pointers.push_back(((literal & 1) != 0 ? "not " : "") + (pointer.empty() ? "#" : pointer));
+  }
+  std::sort(pointers.begin(), pointers.end());
+  pointers.erase(std::unique(pointers.begin(), pointers.end()), pointers.end());
+  std::string joined;
+  for (const std::string& pointer : pointers) joined += (joined.empty() ? "" : " and ") + pointer;
+  return joined;
 }
 
 bool Lowering::is_shared(GoalId goal) {

@@ -81,6 +81,7 @@ class Lowering {
 
   NodeId body(GoalId goal, Order order);
   NodeId new_rule(GoalId goal);
+  std::string label(GoalId goal);
   bool is_shared(GoalId goal);
   NodeId also(NodeId base, const std::vector<std::pair<ArrayUnion, bool>>& unions);
   NodeId also(NodeId base, const std::vector<std::pair<ObjectUnion, bool>>& unions);

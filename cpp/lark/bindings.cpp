@@ -3,6 +3,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
@@ -36,7 +37,8 @@ std::shared_ptr<MachineSource> make_source(
                                  std::vector<std::pair<std::uint32_t, std::uint32_t>>>>& states,
     const std::vector<std::pair<std::uint32_t, std::uint32_t>>& rules,
     const std::tuple<std::uint32_t, std::uint32_t, Type>& ends,
-    const std::optional<std::tuple<Type, std::vector<Type>, std::vector<Type>, Type, Type, std::uint32_t>>& indenter) {
+    const std::optional<std::tuple<Type, std::vector<Type>, std::vector<Type>, Type, Type, std::uint32_t>>& indenter,
+    std::vector<std::string> type_names, std::vector<std::vector<std::pair<std::string, std::uint32_t>>> state_rules) {
   Tables tables;
   std::tie(tables.sets, tables.captured, tables.folds) = characters;
   for (const auto& [op, a, b, c] : std::get<0>(program)) {
@@ -57,6 +59,8 @@ std::shared_ptr<MachineSource> make_source(
     const auto& [newline, open, close, indent, dedent, tab_length] = *indenter;
     tables.indenter = Indenter{newline, indent, dedent, open, close, tab_length};
   }
+  tables.type_names = std::move(type_names);
+  tables.state_rules = std::move(state_rules);
   const nb::gil_scoped_release release;
   return std::make_shared<LarkSource>(std::move(tables));
 }
@@ -66,7 +70,8 @@ std::shared_ptr<MachineSource> make_source(
 void bind(nb::module_& module) {
   module.def(
       "lark_source", &make_source, "characters"_a, "program"_a, "ignored"_a, "lexers"_a, "states"_a, "rules"_a,
-      "ends"_a, "indenter"_a.none(),
+      "ends"_a, "indenter"_a.none(), "type_names"_a = std::vector<std::string>{},
+      "state_rules"_a = std::vector<std::vector<std::pair<std::string, std::uint32_t>>>{},
       "A lark grammar as a machine; the arguments are those of lark/tables.hpp. ValueError where they do not hold "
       "together.");
 }

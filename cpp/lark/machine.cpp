@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxBranches = 256;
 constexpr std::size_t kMaxItems = 10'000;
+constexpr std::size_t kMaxRules = 64;  // told of those under way
 constexpr std::uint32_t kStartFlag = 0x80000000U;
 
 std::uint64_t key(std::uint32_t high, std::uint32_t low) { return std::uint64_t{high} << 32 | low; }
@@ -198,17 +199,49 @@ bool LarkMachine::may_become(ContextId context, Type type) {
 }
 
 bool LarkMachine::completes(const Branch& branch) {
-  if (branch.is_start) return parser_.accepts(branch.items[0].context);
+  const std::optional<ContextId> context = behind_at_end(branch);
+  return context && parser_.accepts(*context);
+}
+
+std::optional<ContextId> LarkMachine::behind_at_end(const Branch& branch) {
+  if (branch.is_start) return branch.items[0].context;
   Assumptions assumptions({});
   Scanner::Moment moment(scanner_, branch.history, kEndOfText, assumptions);
-  if (!step_obligations(branch, moment, assumptions)) return false;
+  if (!step_obligations(branch, moment, assumptions)) return std::nullopt;
   for (const Item& item : branch.items) {
     const Scanner::Scan scan = scanner_.scan(item.list, moment);
-    if (!scan.matched) continue;
-    const std::optional<ContextId> context = behind(item, *scan.matched);
-    return context && parser_.accepts(*context);
+    if (scan.matched) return behind(item, *scan.matched);
   }
-  return false;
+  return std::nullopt;
+}
+
+Circumstances LarkMachine::describe(State at) {
+  Circumstances found;
+  if (tables_.type_names.empty()) return found;
+  const auto expect = [&](Type type, const char* how) {
+    const std::string name = tables_.type_names[type] + how;
+    if (std::find(found.expected.begin(), found.expected.end(), name) == found.expected.end()) {
+      found.expected.push_back(name);
+    }
+  };
+  std::optional<ContextId> place;
+  for (const BranchId id : sets_.copy(states_[static_cast<std::size_t>(at)].branches)) {
+    const Branch branch = decoded(id);
+    const std::optional<ContextId> next = behind_at_end(branch);
+    if (!place) place = next ? *next : branch.items[0].context;
+    for (const Item& item : branch.items) {
+      if (branch.is_start) break;
+      for (const Type type : scanner_.types(item.list)) {
+        if (may_become(item.context, type)) expect(type, " (begun)");
+      }
+    }
+    if (!next) continue;
+    for (Type type = 0; type < tables_.type_names.size(); ++type) {
+      if (type != tables_.end && (tables_.ignored[type] || parser_.may_feed(*next, type))) expect(type, "");
+    }
+  }
+  if (place) found.rules = parser_.rules(*place, kMaxRules);
+  return found;
 }
 
 // Two branches that differ in one assumption alone are one without it.

@@ -25,6 +25,7 @@ class LarkSource : public MachineSource {
 
   std::unique_ptr<Machine> make() const override;
   bool accepts_empty() const override;
+  std::string name() const override { return "lark's lexer and parser"; }
   void mark_byte_classes(std::bitset<257>& starts) const override { characters_.mark_byte_classes(starts); }
 
  private:
@@ -41,6 +42,8 @@ class LarkMachine : public Machine {
   State step(State state, std::uint8_t byte) override;
   bool is_complete(State state) override;
   std::size_t memory_bytes() const override;
+  // The terminals that the text under way may become, and where it may end here those that may follow.
+  Circumstances describe(State state) override;
 
  private:
   using SetId = std::uint32_t;  // of branches
@@ -70,6 +73,8 @@ class LarkMachine : public Machine {
   bool is_viable(const Branch& branch);
   bool may_become(ContextId context, Type type);
   bool completes(const Branch& branch);
+  // The context behind the token that ends here if the text does, where one does.
+  std::optional<ContextId> behind_at_end(const Branch& branch);
 
   static void merge(std::vector<Branch>& branches);
   SetId interned(std::vector<Branch> branches);

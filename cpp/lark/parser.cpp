@@ -144,6 +144,28 @@ bool Parser::accepts(ContextId context) {
   return accepted;
 }
 
+std::vector<std::string> Parser::rules(ContextId context, std::size_t most) const {
+  std::vector<std::string> found;
+  if (tables_.state_rules.empty()) return found;
+  for (StackId stack = at(context).stack; stack != kNothing && found.size() < most;) {
+    const auto& here = tables_.state_rules[nodes_[stack].state];
+    if (here.empty()) break;
+    std::vector<std::string> names;
+    std::uint32_t read = here.front().second;
+    for (const auto& [name, symbols] : here) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+      read = std::min(read, symbols);
+    }
+    std::string joined;
+    for (const std::string& name : names) joined += (joined.empty() ? "" : " or ") + name;
+    if (found.empty() || found.back() != joined) found.push_back(joined);
+    // Below what was read of the rule stands the state that expects it.
+    for (; read > 0 && stack != kNothing; --read) stack = nodes_[stack].below;
+  }
+  std::reverse(found.begin(), found.end());
+  return found;
+}
+
 std::size_t Parser::memory_bytes() const {
   return actions_.memory_bytes() + gotos_.memory_bytes() + node_ids_.memory_bytes() + indent_ids_.memory_bytes() +
          context_ids_.memory_bytes() + shifts_.memory_bytes() + feeds_.memory_bytes() + accepts_.memory_bytes() +

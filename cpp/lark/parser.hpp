@@ -30,6 +30,9 @@ class Parser {
   // Whether lark is content with the end of the text here.
   bool accepts(ContextId context);
 
+  // The rules under way, the outermost first; up to `most` of them, counted from the inside.
+  std::vector<std::string> rules(ContextId context, std::size_t most) const;
+
   // Whether the indentation behind a newline token matters here.
   bool sees_newlines(ContextId context) const { return tables_.indenter && at(context).parentheses == 0; }
 

@@ -75,6 +75,8 @@ void Tables::validate() const {
     }
     for (const auto& [nonterminal, next] : state.gotos) require(next < states.size(), "a goto leads nowhere");
   }
+  require(type_names.empty() || type_names.size() == ignored.size(), "a type has no name");
+  require(state_rules.empty() || state_rules.size() == states.size(), "a state has no rules");
   if (indenter) {
     require(is_type(indenter->newline) && is_type(indenter->indent) && is_type(indenter->dedent) &&
                 std::all_of(indenter->open.begin(), indenter->open.end(), is_type) &&

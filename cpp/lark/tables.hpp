@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -88,6 +89,9 @@ struct Tables {
   std::uint32_t start_state, end_state;
   Type end;  // of the text
   std::optional<Indenter> indenter;
+  // For diagnosis, none or all: of types; and of states the rules under way, with how many of their symbols were read.
+  std::vector<std::string> type_names;
+  std::vector<std::vector<std::pair<std::string, std::uint32_t>>> state_rules;
 
   // Throws std::invalid_argument where a number refers to nothing.
   void validate() const;

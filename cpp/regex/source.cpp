@@ -125,6 +125,7 @@ class RegexSource final : public MachineSource {
   }
   std::unique_ptr<Machine> make() const override { return std::make_unique<RegexMachine>(program_, codec_); }
   bool accepts_empty() const override { return accepts_empty_; }
+  std::string name() const override { return "the regular expression"; }
 
  private:
   std::shared_ptr<const Program> program_;

@@ -10,6 +10,7 @@
 
 #include "../automaton/automaton.hpp"
 #include "../automaton/byte_machine.hpp"
+#include "../automaton/diagnosis.hpp"
 #include "../grammar/ir.hpp"
 #include "../grammar/passes.hpp"
 #include "../vocabulary/token_automaton.hpp"
@@ -127,6 +128,53 @@ void test_automaton() {
   EXPECT(accepts(a, deep));
 }
 
+// Every rule of the grammar as a label: where a state stands, in bytes, is what may come there.
+void check_places(const Automaton& a, StateId state, int refused) {
+  std::bitset<256> told;
+  bool whole = true;
+  for (const Place& place : a.diagnose(state, refused)) {
+    told |= place.next;
+    whole = whole && place.expected.empty();
+  }
+  if (whole) EXPECT(told == a.next_bytes(state));
+}
+
+void test_places() {
+  Grammar g;
+  const NodeId item = g.label("item", g.alt({letters(g, "ab"), letters(g, "cd")}));
+  const NodeId list = g.label("list", g.seq({letters(g, "("), g.repeat(item, 1, 3), letters(g, ")")}));
+  g.start = g.seq({list, g.intersect({g.repeat(letters(g, "xy"), 1, 4), g.complement(letters(g, "x"))})});
+  const Automaton a(std::make_shared<const Grammar>(g), {});
+  const StateId open = a.advance(a.start(), "(");
+  const std::vector<Place> places = a.diagnose(open, 'x');
+  EXPECT(places.size() == 1 && places[0].rules == (std::vector<std::string>{"list", "item"}));
+  EXPECT(places[0].next == std::bitset<256>().set('a').set('b').set('c').set('d'));
+  const StateId closed = a.advance(open, "a)x");
+  EXPECT(a.diagnose(closed, -1)[0].refusals.size() == 1);  // the exclusion
+  EXPECT(a.longest(a.start(), "(abz") == std::pair(a.advance(open, "ab"), std::size_t{3}));
+  EXPECT(a.forced(a.start(), 10) == "(");
+}
+
+void test_places_of_random_cases() {
+  std::mt19937 random(11);
+  for (int round = 0; round < 500; ++round) {
+    std::vector<std::uint8_t> bytes(60 + random() % 200);
+    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
+    RandomCase tried(bytes.data(), bytes.size());
+    for (Rule& rule : tried.grammar.rules) rule.label = true;
+    try {
+      const Automaton a(std::make_shared<const Grammar>(tried.grammar), {});
+      for (const std::string& text : tried.texts) {
+        const auto [state, read] = a.longest(a.start(), text);
+        check_places(a, state, read < text.size() ? static_cast<std::uint8_t>(text[read]) : -1);
+        a.forced(state, 20);
+      }
+    } catch (const CompileError&) {
+    } catch (const LimitError&) {
+    }
+  }
+}
+
 void test_vocabulary() {
   const auto vocabulary = std::make_shared<const Vocabulary>(
       std::vector<std::optional<std::string>>{"a", "ab", "b", std::nullopt, "abc", "", "a", "c"},
@@ -190,6 +238,8 @@ int main() {
   test_byte_machines();
   test_passes();
   test_automaton();
+  test_places();
+  test_places_of_random_cases();
   test_vocabulary();
   test_random_cases();
   test_threads();

@@ -145,6 +145,8 @@ class RandomTables {
     }
     t_.start_state = below(states);
     t_.end_state = below(states);
+    for (Type type = 0; type < types; ++type) t_.type_names.push_back("T" + std::to_string(type));
+    for (std::uint32_t i = 0; i < states; ++i) t_.state_rules.push_back({{"r" + std::to_string(i), below(3)}});
     if (below(2) == 0) t_.indenter = Indenter{0, below(types), below(types), {below(types)}, {below(types)}, 4};
     return t_;
   }
@@ -204,6 +206,7 @@ void test_random_tables() {
         for (const char c : text) {
           const Machine::State next = machine->step(state, static_cast<std::uint8_t>(c));
           EXPECT(next == machine->step(state, static_cast<std::uint8_t>(c)));
+          machine->describe(state);
           state = next;
           if (state == Machine::kDead) break;
         }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -20,30 +22,43 @@ class TokenAutomaton {
 
   using Mask = std::vector<std::uint32_t>;  // bit i % 32 of word i / 32 belongs to token i
 
-  TokenAutomaton(std::shared_ptr<const Automaton> automaton, std::shared_ptr<const Vocabulary> vocabulary);
+  // Strings are those of the automaton behind `prefix`: the bytes of a token that was taken back from a prompt.
+  TokenAutomaton(std::shared_ptr<const Automaton> automaton, std::shared_ptr<const Vocabulary> vocabulary,
+                 std::string prefix = {});
 
-  std::int64_t start() const { return automaton_->start(); }
+  std::int64_t start() const { return prefix_.empty() ? automaton_->start() : inside_prefix(0); }
 
   // kRejected where the token may not follow; a stop token may follow iff the string is complete.  Padding (a token
   // < 0) and rejected states are rejected.  Throws std::out_of_range for unknown states and tokens.
   std::int64_t advance(std::int64_t state, TokenId token) const;
   bool is_complete(std::int64_t state) const;
   std::shared_ptr<const Mask> mask(std::int64_t state) const;
+  // The tokens that must come: one after the other, as long as one alone is allowed, up to `most`.
+  std::vector<TokenId> forced(std::int64_t state, std::size_t most) const;
 
   const Automaton& automaton() const { return *automaton_; }
   const Vocabulary& vocabulary() const { return *vocabulary_; }
+  std::size_t cached_mask_bytes() const;
 
  private:
   static constexpr std::size_t kCachedMaskBytes = std::size_t{2} << 20;
 
+  // The state after so many bytes of the prefix, and the other way round: the bytes that are left of it.
+  static std::int64_t inside_prefix(std::size_t read) { return kEnd - 1 - static_cast<std::int64_t>(read); }
+  std::string_view rest_of_prefix(std::int64_t state) const;
+
   void require_state(std::int64_t state) const;
+  Mask prefix_mask(std::string_view rest) const;
+  void remember(std::int64_t state, std::shared_ptr<const Mask> mask) const;
   class Run;
   class MaskWalk;
 
   std::shared_ptr<const Automaton> automaton_;
   std::shared_ptr<const Vocabulary> vocabulary_;
+  std::string prefix_;
   mutable std::mutex mutex_;
-  mutable std::unordered_map<std::int64_t, std::shared_ptr<const Mask>> masks_;
+  // When the masks asked for last fill half of the cache, those of before are dropped.
+  mutable std::unordered_map<std::int64_t, std::shared_ptr<const Mask>> masks_, older_masks_;
 };
 
 }  // namespace tamis

@@ -1,4 +1,4 @@
-"""The command line: `tamis generate`, `tamis doctor`.
+"""The command line: `tamis generate`, `tamis grammar check`, `tamis doctor`.
 
 Each command has a module of its own; they parse arguments, call the library and print.  Errors that are the user's to
 mend end with one message on stderr and exit status 2.
@@ -15,6 +15,7 @@ from ...grammars import AutomatonLimitError, GrammarError
 from ..errors import TamisError
 from .doctor import doctor
 from .generate import generate
+from .grammar import app as grammar
 
 
 class _Commands(TyperGroup):
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(generate)
+app.add_typer(grammar, name="grammar")
 app.command()(doctor)
 
 

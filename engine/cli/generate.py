@@ -43,6 +43,7 @@ def generate(
     estimator: Annotated[str, typer.Option(help="des_raj, recursive, paper or geometric.")] = "des_raj",
     tail_checks: Annotated[int | None, typer.Option(help="Checks after the accepted token (des_raj).")] = None,
     model: Annotated[str, typer.Option(help="A known model or a folder in Hugging Face format.")] = DEFAULT_MODEL,
+    heal: Annotated[bool, typer.Option("--heal", help="Let the model write the prompt's last token again.")] = False,
     chat: Annotated[bool, typer.Option("--chat", help="Send the prompt through the chat template.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     progress: Annotated[bool, typer.Option(help="Show a progress bar on stderr.")] = True,
@@ -63,6 +64,7 @@ def generate(
         "resampling": resampling,
         "estimator": estimator,
         "tail_checks": tail_checks,
+        "heal": heal,
         "progress": progress,
     }
     from ..engine import Engine

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputError, shown
+from ..healing import check_heals
 from ..prompts import as_batch
 from .constraints import check_compiles, describe, release
 from .options import GroupOptions, check_max_tokens, make_options
@@ -24,12 +25,19 @@ class Call:
 
 @contextlib.contextmanager
 def prepared(
-    prompts: Any, grammar: Any, *, max_tokens: int = 256, eos: Any = None, progress: Any = False, **settings: Any
+    prompts: Any,
+    grammar: Any,
+    *,
+    max_tokens: int = 256,
+    eos: Any = None,
+    heal: Any = False,
+    progress: Any = False,
+    **settings: Any,
 ) -> Iterator[Call]:
     """Check the arguments of `Engine.generate` and compile the grammars; constraints stay registered within the block.
 
     Args:
-        prompts, grammar, max_tokens, eos, progress: see `Engine.generate`.
+        prompts, grammar, max_tokens, eos, heal, progress: see `Engine.generate`.
         **settings: the rest of its arguments; they go to `make_options`.
 
     Raises:
@@ -38,12 +46,16 @@ def prepared(
     check_max_tokens(max_tokens)
     if not isinstance(progress, bool) and not callable(progress):
         raise InputError(f"progress must be a bool or a function of a Progress, got {shown(progress)}")
+    if not isinstance(heal, bool):
+        raise InputError(f"heal must be True or False, got {shown(heal)}")
     single, batch = as_batch(prompts)
     described: dict[int, dict[str, Any]] = {}
     try:
         groups = []
         for request, item in enumerate(_per_prompt(grammar, len(batch))):
             if id(item) not in described:
+                if heal:
+                    check_heals(item)
                 described[id(item)] = describe(item)
                 check_compiles(described[id(item)])
             groups.append(make_options(constraint=described[id(item)], request=request, eos=eos, **settings))

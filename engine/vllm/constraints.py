@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constraint import BoundConstraint
+from ..constraint import BoundConstraint, MaskCache, TokenVocabulary, bound_behind, mask_of
 from ..errors import GenerationError, InputError
 from ..predicate import Conjunction
 
@@ -60,6 +60,67 @@ class AnyToken:
         return 0
 
 
+class AnyTokenBehind:
+    """The constraint that allows everything behind a prefix: state n while n bytes of it are to come.
+
+    In front of its end, tokens that are no text are not allowed.
+    """
+
+    def __init__(self, vocabulary: TokenVocabulary, size: int, prefix: bytes) -> None:
+        """Over a vocabulary whose logits have `size` entries."""
+        self.start = len(prefix)
+        self._prefix = prefix
+        self._vocabulary = vocabulary
+        self._free = AnyToken(size)
+        self._size = size
+        self._masks = MaskCache()
+
+    def _after(self, state: int, token: int) -> int:
+        """The state after a token, -1 where it is not allowed."""
+        if state <= 0 or token < 0:
+            return state if token >= 0 else -1
+        piece = self._vocabulary.token_bytes(token) if token < self._vocabulary.size else None
+        rest = self._prefix[-state:]
+        common = min(len(rest), len(piece or b""))
+        return -1 if not piece or piece[:common] != rest[:common] else state - common
+
+    def check(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Whether tokens (S, K) may come next in states (S,); -1 is padding."""
+        allowed = self._free.check(states, tokens)
+        for row in np.flatnonzero(states > 0).tolist():
+            allowed[row] = [self._after(int(states[row]), token) >= 0 for token in tokens[row].tolist()]
+        return allowed
+
+    def advance(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The states (S,) after tokens (S,); -1 where the token is not allowed."""
+        after = [self._after(*pair) for pair in zip(states.tolist(), tokens.tolist(), strict=True)]
+        return np.array(after, dtype=np.int64)
+
+    def mask(self, state: int) -> NDArray[np.uint32]:
+        """The allowed tokens (ceil(V/32),)."""
+        if state == 0:
+            return self._free.mask(0)
+        mask = self._masks.get(state)
+        if mask is None:
+            allowed = [token for token in range(self._size) if self._after(state, token) >= 0]
+            mask = mask_of(np.array(allowed, dtype=np.int32), self._size)
+            self._masks.put(state, mask)
+        return mask
+
+    def is_complete(self, state: int) -> bool:
+        """Every string may end behind the prefix."""
+        return state == 0
+
+    def replay(self, tokens: NDArray[np.int32]) -> int:
+        """The state after tokens (T,) from the start; -1 if they are not allowed."""
+        state = self.start
+        for token in tokens.tolist():
+            state = self._after(state, token)
+            if state < 0:
+                return -1
+        return state
+
+
 class Registered:
     """One constraint of this process, with what it was bound to so far."""
 
@@ -68,7 +129,7 @@ class Registered:
     def __init__(self, constraint: Any) -> None:
         """Not bound to anything yet."""
         self.constraint = constraint
-        self.bound: dict[tuple[int, tuple[int, ...]], BoundConstraint] = {}
+        self.bound: dict[tuple[int, tuple[int, ...], bytes], BoundConstraint] = {}
 
 
 class Owner(dict[str, Any]):
@@ -249,35 +310,47 @@ class ConstraintStore:
         self._number = next(self._numbers)
         self._vocabulary = vocabulary
         self._anything = AnyToken(size)
-        self._grammars: OrderedDict[tuple[str, tuple[int, ...]], _BoundGrammar] = OrderedDict()
+        self._size = size
+        self._behind: OrderedDict[tuple[tuple[int, ...], bytes], AnyTokenBehind] = OrderedDict()
+        self._grammars: OrderedDict[tuple[str, tuple[int, ...], bytes], _BoundGrammar] = OrderedDict()
 
-    def bind(self, description: Mapping[str, Any], key: str, eos: tuple[int, ...]) -> BoundConstraint:
-        """The bound constraint of a description whose `content_key` is `key`.
+    def bind(
+        self, description: Mapping[str, Any], key: str, eos: tuple[int, ...], prefix: bytes = b""
+    ) -> BoundConstraint:
+        """The bound constraint of a description whose `content_key` is `key`, behind `prefix`.
 
         Raises:
             GrammarError, AutomatonLimitError: the grammar does not compile.
             GenerationError: a registered constraint is out of reach.
         """
         if description["kind"] == "anything":
-            return self._anything
+            return self._anything_behind(eos, prefix) if prefix else self._anything
         if description["kind"] == "registered":
-            return self._registered(description, eos)
-        kept = self._grammars.get((key, eos))
+            return self._registered(description, eos, prefix)
+        kept = self._grammars.get((key, eos, prefix))
         grammar = _grammar(description) if kept is None else kept.grammar
         # Compiling is a look-up, except when the automaton has used up its budget: then it is retired and made anew.
         automaton = grammar.compile()
         if kept is None or kept.automaton is not automaton:
-            kept = self._grammars[key, eos] = _BoundGrammar(grammar, automaton, automaton.bind(self._vocabulary(eos)))
+            bound = automaton.bind(self._vocabulary(eos), prefix)
+            kept = self._grammars[key, eos, prefix] = _BoundGrammar(grammar, automaton, bound)
             while len(self._grammars) > _MOST_GRAMMARS:
                 self._grammars.popitem(last=False)
-        self._grammars.move_to_end((key, eos))
+        self._grammars.move_to_end((key, eos, prefix))
         return kept.bound
 
-    def _registered(self, description: Mapping[str, Any], eos: tuple[int, ...]) -> BoundConstraint:
+    def _anything_behind(self, eos: tuple[int, ...], prefix: bytes) -> AnyTokenBehind:
+        if (eos, prefix) not in self._behind:
+            self._behind[eos, prefix] = AnyTokenBehind(self._vocabulary(eos), self._size, prefix)
+            while len(self._behind) > _MOST_GRAMMARS:
+                self._behind.popitem(last=False)
+        return self._behind[eos, prefix]
+
+    def _registered(self, description: Mapping[str, Any], eos: tuple[int, ...], prefix: bytes) -> BoundConstraint:
         entry = REGISTRY.get(description["id"], description["process"])
-        key = (self._number, eos)
+        key = (self._number, eos, prefix)
         if key not in entry.bound:
-            entry.bound[key] = entry.constraint.bind(self._vocabulary(eos))
+            entry.bound[key] = bound_behind(entry.constraint, self._vocabulary(eos), prefix)
         return entry.bound[key]
 
     def __len__(self) -> int:

@@ -174,6 +174,7 @@ class ParticleGroup:
                 for particle, weight in zip(self.particles, final.tolist(), strict=True)
             ],
             "eos": list(self.eos),
+            "prefix": self.options.prefix.hex(),
             "log_evidence": finite_or_none(evidence),
             "ess": float(smc.effective_sample_size(final)),
             "greedy": self.options.target.greedy,

@@ -46,6 +46,7 @@ class GroupOptions:
         ess_threshold: resample when ESS < threshold * N; 0 never resamples.
         resampling: name of the resampling scheme.
         eos: token ids that end a string; None leaves them to the model's configuration.
+        prefix: bytes of a token that was taken back from the prompt; strings are those of the constraint behind them.
     """
 
     constraint: Mapping[str, Any]
@@ -57,6 +58,7 @@ class GroupOptions:
     ess_threshold: float = 0.5
     resampling: str = "systematic"
     eos: tuple[int, ...] | None = None
+    prefix: bytes = b""
 
     def __post_init__(self) -> None:
         """Refuse what no request could mean."""
@@ -92,6 +94,7 @@ class GroupOptions:
             "ess_threshold": self.ess_threshold,
             "resampling": self.resampling,
             "eos": None if self.eos is None else list(self.eos),
+            **({"prefix": self.prefix.hex()} if self.prefix else {}),
         }
 
     @classmethod
@@ -111,7 +114,7 @@ class GroupOptions:
 
 _WIRE_KEYS = (
     *("constraint", "particles", "seed", "request", "temperature", "top_p", "top_k", "min_p"),
-    *("estimator", "tail_checks", "ess_threshold", "resampling", "eos"),
+    *("estimator", "tail_checks", "ess_threshold", "resampling", "eos", "prefix"),
 )
 _KNOWN = ", ".join(_WIRE_KEYS)
 
@@ -131,8 +134,9 @@ def make_options(
     ess_threshold: float = 0.5,
     resampling: str = "systematic",
     eos: Sequence[int] | None = None,
+    prefix: str = "",
 ) -> GroupOptions:
-    """Group options out of flat arguments, as `Engine.generate` and the wire have them.
+    """Group options out of flat arguments, as `Engine.generate` and the wire have them; `prefix` is in hexadecimal.
 
     Raises:
         InputError: names the argument and its range.
@@ -151,7 +155,11 @@ def make_options(
     except ValueError as error:
         raise InputError(str(error)) from error
     ends = None if eos is None else eos_ids(eos)
-    return GroupOptions(constraint, particles, seed, request, target, weighing, ess_threshold, resampling, ends)
+    try:
+        before = bytes.fromhex(prefix)
+    except (TypeError, ValueError):
+        raise InputError(f"prefix must be bytes in hexadecimal, got {shown(prefix)}") from None
+    return GroupOptions(constraint, particles, seed, request, target, weighing, ess_threshold, resampling, ends, before)
 
 
 def eos_ids(eos: Any) -> tuple[int, ...]:

@@ -186,7 +186,7 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
             eos=tuple(particle["eos"]),
         )
         try:
-            row.constraint = self._store.bind(options.constraint, particle["constraint_key"], row.eos)
+            row.constraint = self._store.bind(options.constraint, particle["constraint_key"], row.eos, options.prefix)
             row.consumed = row.length
             tokens = np.array(row.prefix + list(output), dtype=np.int32)
             row.state = int(row.constraint.replay(tokens)) if tokens.size else int(row.constraint.start)

@@ -42,6 +42,7 @@ def sampling_params(
     estimator: str = "des_raj",
     tail_checks: int | None = None,
     eos: Sequence[int] | None = None,
+    prefix: bytes = b"",
 ) -> SamplingParams:
     """vLLM sampling parameters for one particle group; the arguments are those of `Engine.generate`.
 
@@ -50,6 +51,7 @@ def sampling_params(
     Args:
         request: tells apart requests with the same seed; equal (seed, request) give equal randomness.
         eos: token ids that end a string; by default those of the model's tokenizer and generation config.
+        prefix: bytes that were taken back from the prompt (see `tamis.engine.healing`); texts are what follows them.
 
     Raises:
         InputError: names the argument.
@@ -68,6 +70,7 @@ def sampling_params(
         ess_threshold=ess_threshold,
         resampling=resampling,
         eos=eos,
+        prefix=prefix.hex(),
     )
     return params_of(options, max_tokens)
 
@@ -97,11 +100,11 @@ def read_result(output: RequestOutput, tokenizer: Any) -> Result:
         TamisError, GrammarError, AutomatonLimitError: the original exception itself, where it is one of these (a
             PredicateError, for instance) and happened in this process.
     """
-    return read_answer(output, lambda tokens, eos: text_of(vocabulary_of(tokenizer, eos), tokens))
+    return read_answer(output, lambda tokens, eos, prefix: text_of(vocabulary_of(tokenizer, eos), tokens, prefix))
 
 
-def read_answer(output: RequestOutput, decode: Callable[[Sequence[int], tuple[int, ...]], str]) -> Result:
-    """`read_result` with any function from token ids and the request's EOS ids to text."""
+def read_answer(output: RequestOutput, decode: Callable[[Sequence[int], tuple[int, ...], bytes], str]) -> Result:
+    """`read_result` with any function from token ids, the request's EOS ids and its prefix to text."""
     answer = (output.kv_transfer_params or {}).get(GROUP_KEY)
     if answer is None:
         reason = output.outputs[0].finish_reason if output.outputs else None
@@ -117,4 +120,5 @@ def read_answer(output: RequestOutput, decode: Callable[[Sequence[int], tuple[in
             raise cause
         raise GenerationError(failures.message(answer["error"])) from cause
     eos = tuple(answer["eos"])
-    return result_from_answer(answer, lambda tokens: decode(tokens, eos))
+    prefix = bytes.fromhex(answer["prefix"])
+    return result_from_answer(answer, lambda tokens: decode(tokens, eos, prefix))

@@ -44,7 +44,7 @@ def vocabulary_of(tokenizer: Any, eos: Sequence[int], size: int | None = None) -
         return kept[key]
 
 
-def text_of(vocabulary: Any, tokens: Sequence[int]) -> str:
-    """The bytes of tokens as UTF-8, with special tokens left out; bytes that are no UTF-8 become U+FFFD."""
+def text_of(vocabulary: Any, tokens: Sequence[int], prefix: bytes = b"") -> str:
+    """The bytes of tokens behind `prefix` as UTF-8, with special tokens left out; no UTF-8 becomes U+FFFD."""
     pieces = (vocabulary.token_bytes(token) for token in tokens if token < vocabulary.size)
-    return b"".join(piece or b"" for piece in pieces).decode("utf-8", errors="replace")
+    return b"".join(piece or b"" for piece in pieces)[len(prefix) :].decode("utf-8", errors="replace")

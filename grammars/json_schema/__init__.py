@@ -73,11 +73,10 @@ def lower(
     format: str = "assert",
     whitespace: str = "flexible",
     resources: str | None = None,
-    labels: bool = False,
 ) -> int:
     """The node of the instances of the schema `source`, JSON text; `resources`: a JSON object of documents by URI.
 
-    With `labels` every subschema becomes a rule of its own, named by its JSON pointer.
+    In a builder with labels every subschema becomes a rule of its own, named by its JSON pointer.
     """
     for name, value, allowed in (
         ("property_order", property_order, ("declared", "any")),
@@ -92,7 +91,6 @@ def lower(
         property_order,
         whitespace,
         format == "assert",
-        labels,
         pattern_node,
         well_known_document,
     )

@@ -30,6 +30,11 @@ class BoundedParser(LALR_Parser):
         analyzer = _BoundedAnalyzer(parser_conf)
         analyzer.compute_lalr()  # type: ignore[no-untyped-call]
         self._parse_table = analyzer.parse_table
+        # Per state, as the table numbers them: the rules under way, with how many of their symbols were read.
+        self.state_rules: list[list[tuple[str, int]]] = [
+            sorted({(str(item.rule.origin.name), item.index) for item in state.closure if item.index > 0})
+            for state in analyzer.lr0_itemsets
+        ]
 
 
 class _BoundedAnalyzer(LALR_Analyzer):

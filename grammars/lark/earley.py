@@ -18,6 +18,7 @@ from ..errors import GrammarError
 from ..regex import lower_preferred, parse_re, refuse_assertions
 from .internals import Lark, TerminalDef
 from .mistakes import mistake
+from .names import rule_name, terminal_name
 
 
 def lower_earley(builder: Builder, source: str, loaded: Lark, start: str) -> int:
@@ -37,7 +38,8 @@ def lower_earley(builder: Builder, source: str, loaded: Lark, start: str) -> int
 
     def symbol(name: str, is_terminal: bool) -> int:
         if (name, is_terminal) not in symbols:
-            symbols[name, is_terminal] = builder.rule(name)
+            known = definitions.get(name) if is_terminal else None
+            symbols[name, is_terminal] = builder.rule(rule_name(name) if known is None else terminal_name(known))
             if is_terminal:
                 if name not in definitions:
                     raise mistake(

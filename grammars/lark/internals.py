@@ -48,6 +48,7 @@ __all__ = [
     "parse_grammar",
     "parse_table_of",
     "scanner_of",
+    "state_rules_of",
     "stdlib_loader",
 ]
 
@@ -59,6 +60,12 @@ def parse_table_of(parser: Lark) -> ParseTableBase[int]:
     """The LALR(1) table: states -> symbols -> (Shift, state) or (Reduce, rule)."""
     table = getattr(getattr(getattr(parser, "parser", None), "parser", None), "_parse_table", None)
     return _checked(table, ParseTableBase)
+
+
+def state_rules_of(parser: Lark) -> list[list[tuple[str, int]]]:
+    """Per state of the table the rules under way; see `analysis.BoundedParser`."""
+    rules = getattr(getattr(getattr(parser, "parser", None), "parser", None), "state_rules", None)
+    return _checked(rules, list)
 
 
 def lexers_of(parser: Lark) -> dict[int, BasicLexer]:

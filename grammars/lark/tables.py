@@ -6,8 +6,9 @@ import re
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from .._core import MachineSource, lark_source
+from .._core import MachineSource
 from ..errors import GrammarError
+from ..machines import make
 from ..regex import parse_re
 from ..regex.charsets import single
 from ..regex.nodes import (
@@ -21,8 +22,18 @@ from ..regex.nodes import (
     postorder,
     replaced,
 )
-from .internals import BasicLexer, Lark, Shift, TerminalDef, lexers_of, parse_table_of, scanner_of
+from .internals import (
+    BasicLexer,
+    Lark,
+    Shift,
+    TerminalDef,
+    lexers_of,
+    parse_table_of,
+    scanner_of,
+    state_rules_of,
+)
 from .mistakes import mistake
+from .names import rule_name, terminal_name
 from .programs import Program, shape
 
 _Patterns = list[tuple[int, int]]
@@ -75,7 +86,8 @@ class _Tables:
             states.append((lexer_of_state[state], actions, gotos))
         lengths = [(nonterminals[str(rule.origin.name)], len(rule.expansion)) for rule in rules]
         indents = None if indenter is None else self._indenter(indenter)
-        return lark_source(
+        return make(
+            "lark",
             (self._program.sets, self._program.captured, self._program.folds),
             (self._program.code, self._program.looks, self._program.atomics),
             [name in self._loaded.ignore_tokens for name in self._types],
@@ -84,7 +96,13 @@ class _Tables:
             lengths,
             (numbers[table.start_states[start]], numbers[table.end_states[start]], end),
             indents,
+            self._type_names(),
+            [[(rule_name(name), read) for name, read in rules] for rules in state_rules_of(self._loaded)],
         )
+
+    def _type_names(self) -> list[str]:
+        definitions = {terminal.name: terminal for terminal in self._loaded.terminals}
+        return [terminal_name(definitions[name]) if name in definitions else name for name in self._types]
 
     def _check_terminals(self, indenter: Mapping[str, Any]) -> None:
         """Raises GrammarError for names without a terminal, and terminals without a text."""

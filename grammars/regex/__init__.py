@@ -7,6 +7,9 @@ one-character look-around, `preference.py` what a backtracking matcher would fin
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from ..builder import UTF8, Builder
 from ..grammar import Grammar
 from .lowering import lower_pattern, refuse_assertions, refuse_unsupported
@@ -26,6 +29,11 @@ __all__ = [
     "regex",
 ]
 
+# Longer patterns are explained without places.
+_MAX_PLACES: Final = 5000
+# What may make of a pattern more than its own text.
+_SPECIAL = re.compile(r"[][\\.^$*+?{}|()]")
+
 
 def regex(pattern: str) -> Grammar:
     """The grammar of all texts that `re.fullmatch(pattern, text)` matches, exactly.
@@ -38,4 +46,7 @@ def regex(pattern: str) -> Grammar:
 
 def lower(builder: Builder, source: str) -> int:
     """The node of all texts, in UTF-8, that `re.fullmatch(source, text)` matches. Raises GrammarError."""
-    return lower_pattern(builder, parse(source), UTF8)
+    if not _SPECIAL.search(source) and not builder.labels:
+        return builder.text(source, UTF8)
+    places = builder.labels and len(source) <= _MAX_PLACES
+    return lower_pattern(builder, parse(source, places=places), UTF8)

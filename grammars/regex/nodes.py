@@ -30,9 +30,11 @@ Fold = Literal["", "python", "ascii", "simple", "package", "full"]
 # Compared by identity: trees may be deep, and a recursive == or hash would overflow the stack.
 @dataclass(frozen=True, slots=True, eq=False)
 class Chars:
-    """One character out of inclusive, sorted, disjoint ranges of code points."""
+    """One character out of inclusive, sorted, disjoint ranges of code points; `at` names its place in the pattern for
+    explanations, which are read with places."""
 
     ranges: Ranges
+    at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

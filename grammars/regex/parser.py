@@ -13,6 +13,7 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 import regex
@@ -61,14 +62,14 @@ _APPROXIMATE = re.compile(r"\{(?:\d+<=?)?[deis](?:<=?\d+)?(?:,[^{}]*)?(?::[^{}]*
 _RUST = re.compile(r"\\[xuU]\{|\(\?[a-z]*U")
 
 
-def parse(pattern: str, dialect: Dialect = "python", flags: str = "") -> Node:
+def parse(pattern: str, dialect: Dialect = "python", flags: str = "", *, places: bool = False) -> Node:
     """Parse a regular expression.
 
     `dialect` "python" is `re`; what `re` cannot read means what the regex package says (version 0 unless the pattern
     asks for another), or else Rust. "ecma" is ECMA-262 with the u flag, plus the web's leniency for escaped
     punctuation and literal braces. `flags` are letters in force from the start, as in `(?flags)`; "ecma" knows i, m
-    and s. Raises GrammarError with line, column and the offending text: syntax errors, unknown Unicode properties, more
-    than 200 nested groups.
+    and s. With `places` the characters know where in the pattern they stand. Raises GrammarError with line, column
+    and the offending text: syntax errors, unknown Unicode properties, more than 200 nested groups.
     """
     if not isinstance(pattern, str):
         raise GrammarError(f"a regular expression must be a string, not {type(pattern).__name__}", text=repr(pattern))
@@ -78,23 +79,23 @@ def parse(pattern: str, dialect: Dialect = "python", flags: str = "") -> Node:
         raise GrammarError(
             f"regular expression: unknown flags {''.join(sorted(unknown))!r} for the {dialect} dialect", text=flags
         )
-    return _parse(pattern, ecma, "".join(sorted(flags)))
+    return _parse(pattern, ecma, "".join(sorted(flags)), places)
 
 
 @functools.lru_cache(maxsize=2048)
-def _parse(pattern: str, ecma: bool, flags: str) -> Node:
+def _parse(pattern: str, ecma: bool, flags: str, places: bool) -> Node:
     if ecma:
-        return _read(pattern, "ecma", frozenset(flags))
+        return _read(pattern, "ecma", frozenset(flags), places)
     tree = None
     try:
-        tree = _read(pattern, "python", frozenset(flags))
+        tree = _read(pattern, "python", frozenset(flags), places)
         _confirm(pattern, flags, re)
         if not _POSIX.search(pattern):
             return tree
     except GrammarError as error:
         refusal = error
     try:
-        extended_tree = _read(pattern, "package", frozenset(flags))
+        extended_tree = _read(pattern, "package", frozenset(flags), places)
         _confirm(pattern, flags, regex)
         return extended_tree
     except GrammarError as error:
@@ -102,7 +103,7 @@ def _parse(pattern: str, ecma: bool, flags: str) -> Node:
             return tree
         refusal = max(error, refusal, key=lambda e: (e.line or 0, e.column or 0))  # the one that understood more
     if _RUST.search(pattern):
-        return _read(pattern, "rust", frozenset(flags))
+        return _read(pattern, "rust", frozenset(flags), places)
     raise refusal
 
 
@@ -114,11 +115,11 @@ def parse_re(pattern: str, flags: str = "") -> Node:
     return tree
 
 
-def _read(pattern: str, syntax: Syntax, flags: frozenset[str]) -> Node:
+def _read(pattern: str, syntax: Syntax, flags: frozenset[str], places: bool = False) -> Node:
     names: Mapping[str, int] = {}
     total = -1
     while True:
-        parser = _Parser(Cursor(pattern, syntax), flags, names, total)
+        parser = _Parser(Cursor(pattern, syntax), flags, names, total, places)
         try:
             tree = parser.parse()
         except GlobalFlags as more:
@@ -162,11 +163,14 @@ def _is_something(node: Node) -> bool:
 
 
 class _Parser:
-    def __init__(self, cursor: Cursor, flags: frozenset[str], names: Mapping[str, int], total: int) -> None:
+    def __init__(
+        self, cursor: Cursor, flags: frozenset[str], names: Mapping[str, int], total: int, places: bool
+    ) -> None:
         """`names` and `total` are the groups of the whole pattern if a first reading has found them (else -1)."""
         self.cursor = cursor
         self.ecma = cursor.ecma
         self.extended = cursor.extended
+        self._places = places
         self._literals: dict[tuple[int, frozenset[str]], Node] = {}
         self._sets: dict[Ranges, Node] = {}
         self._asked: set[str] = set()
@@ -323,7 +327,17 @@ class _Parser:
             else:
                 node = Chars(literal(code, group.flags, self.ecma))
             self._literals[code, group.flags] = node
-        group.add(node, repeatable=True)
+        group.add(self._placed(node, self.cursor.at - 1), repeatable=True)
+
+    def _placed(self, node: Node, start: int) -> Node:
+        """With places, a node of its own for characters that were written from `start` up to the cursor."""
+        if not self._places or not isinstance(node, Chars):
+            return node
+        pattern = self.cursor.pattern
+        line = pattern.count("\n", 0, start)
+        where = f"line {line + 1}, " if "\n" in pattern else ""
+        column = start - pattern.rfind("\n", 0, start)
+        return replace(node, at=f"{where}column {column}: {pattern[start : self.cursor.at]}")
 
     def _shared(self, node: Node) -> Node:
         """Equal sets share a node."""
@@ -331,7 +345,7 @@ class _Parser:
 
     def _atom(self, group: OpenGroup) -> None:
         cursor, flags = self.cursor, group.flags
-        next_char = cursor.peek()
+        next_char, start = cursor.peek(), cursor.at
         if next_char not in "^$.[\\":
             self._literal(group)
             return
@@ -357,7 +371,7 @@ class _Parser:
             ranges, code = escape(cursor, flags, in_class=False)
             if code is not None:
                 ranges = literal(code, flags, self.ecma)
-        group.add(self._shared(Chars(ranges)), repeatable=True)
+        group.add(self._placed(self._shared(Chars(ranges)), start), repeatable=True)
 
     def _extended_atom(self, group: OpenGroup) -> None:
         cursor, flags = self.cursor, group.flags
@@ -378,11 +392,11 @@ class _Parser:
         if len(self._asked) > MAX_SETS:
             raise cursor.error(f"more than {MAX_SETS} different sets", start)
         if not isinstance(atom, int):
-            group.add(self._shared(atom), repeatable=True)
+            group.add(self._placed(self._shared(atom), start), repeatable=True)
         elif extended.folds_fully(flags):
             group.add_literal(atom)
         else:
-            group.add(self._shared(extended.literal(atom, flags)), repeatable=True)
+            group.add(self._placed(self._shared(extended.literal(atom, flags)), start), repeatable=True)
 
     def _assertion(self, flags: frozenset[str]) -> Assertion | None:
         """The assertion the cursor is on, stepped over, if it is on one."""

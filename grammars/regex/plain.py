@@ -58,7 +58,8 @@ def lower_plain(builder: Builder, tree: Node, codec: int) -> int:
 def _lower_one(builder: Builder, node: Node, codec: int, lowered: dict[int, int], rules: dict[int, int]) -> int:
     if isinstance(node, Chars):
         ranges = intersection(node.ranges, universe(codec))
-        return builder.chars(ranges, codec) if ranges else builder.nothing()
+        characters = builder.chars(ranges, codec) if ranges else builder.nothing()
+        return characters if node.at is None else builder.label(node.at, characters)
     if isinstance(node, Repeat):
         return builder.repeat(lowered[id(node.item)], node.least, node.most)
     if isinstance(node, Alternatives):

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Final, get_args
 
-from .._core import MachineSource, regex_machine
+from .._core import MachineSource
 from ..errors import GrammarError
+from ..machines import make
 from .charsets import Ranges
 from .folding import foldings
 from .nodes import (
@@ -76,7 +77,8 @@ def machine(tree: Node, codec: int, *, search: bool = False, anchored: bool = Fa
     """
     writer = _Writer()
     writer.write(tree)
-    return regex_machine(
+    return make(
+        "regex",
         writer.code,
         list(writer.sets),
         writer.loops,

@@ -13,6 +13,7 @@ from tamis.engine import Engine, Result, predicate
 from tamis.engine.estimators import Estimator
 from tamis.engine.reference import reference_smc
 from tamis.engine.target import Target
+from tamis.engine.vllm.constraints import AnyTokenBehind
 from tamis.grammars import Grammar
 from tiny import EOS, PROMPT, SIZE, Rows
 
@@ -158,3 +159,33 @@ def test_without_a_grammar_weights_are_one(engine: Engine) -> None:
         assert all(sample.log_weight == pytest.approx(0, abs=1e-6) for sample in complete)
         assert math.exp(result.log_evidence) == pytest.approx(len(complete) / 4)
         assert result.stats.resamplings == 0
+
+
+@pytest.mark.parametrize("name", ["sparse", "both", "anything"])
+def test_healed_prompts_equal_enumeration(engine: Engine, rows: Rows, name: str) -> None:
+    """The prompt's last token is written again; masses and evidence are those after the shorter prompt."""
+    prompt = [*PROMPT, 4]  # "ab" is taken back
+    constraint = constraints().get(name)
+    behind = (
+        AnyTokenBehind(engine.vocabulary, SIZE, b"ab")
+        if constraint is None
+        else constraint.bind(engine.vocabulary, b"ab")
+    )
+    exact = exact_posterior(rows, behind, SIZE, EOS, MAX_TOKENS - 1)
+    results = engine.generate(
+        [prompt] * 400, constraint, particles=PARTICLES, max_tokens=MAX_TOKENS - 1, seed=3, ess_threshold=0.7, heal=True
+    )
+    evidence = sum(exact.values())
+    assert_mean(np.array([math.exp(result.log_evidence) for result in results]), evidence, name)
+    texts: Counter[str] = Counter()
+    for tokens, mass in exact.items():
+        texts[b"".join(engine.vocabulary.token_bytes(token) for token in tokens[:-1]).decode()[2:]] += mass
+    for text in [text for text, mass in texts.items() if mass > evidence / 30]:
+        assert_mean(np.array([mass_of(result, {text}) for result in results]), texts[text], text)
+    for result in results:
+        for sample in result.samples:
+            written = b"".join(engine.vocabulary.token_bytes(token) or b"" for token in sample.token_ids).decode()
+            assert written == "ab" + sample.text or "ab".startswith(written)
+    same = engine.generate("abcab", constraint, particles=2, max_tokens=4, seed=1, heal=True)
+    as_tokens = engine.generate([4, 3, 4], constraint, particles=2, max_tokens=4, seed=1, heal=True)
+    assert as_tokens.samples == same.samples
