@@ -3,6 +3,7 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
@@ -10,12 +11,16 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <map>
+
 #include "automaton/automaton.hpp"
 #include "grammar/ir.hpp"
 #include "grammar/passes.hpp"
 #include "json_schema/bindings.hpp"
 #include "lark/bindings.hpp"
 #include "regex/bindings.hpp"
+#include "special.hpp"
+#include "substring/substring_machine.hpp"
 #include "vocabulary/token_automaton.hpp"
 #include "vocabulary/vocabulary.hpp"
 
@@ -62,6 +67,7 @@ class Builder {
   }
   NodeId complement(NodeId node) { return changeable().complement(checked({node})[0]); }
   NodeId machine(std::shared_ptr<MachineSource> source) { return changeable().machine(std::move(source)); }
+  NodeId special(const std::string& name) { return changeable().special(name); }
   NodeId rule(std::string name) { return changeable().rule(std::move(name)); }
   NodeId label(std::string name, NodeId node) { return changeable().label(std::move(name), checked({node})[0]); }
   void define(NodeId rule, NodeId body) { changeable().define(rule, checked({body})[0]); }
@@ -124,7 +130,8 @@ class Builder {
   std::shared_ptr<Grammar> grammar_ = std::make_shared<Grammar>();
 };
 
-void make_vocabulary(Vocabulary* self, const nb::list& tokens, const std::vector<TokenId>& eos_ids) {
+void make_vocabulary(Vocabulary* self, const nb::list& tokens, const std::vector<TokenId>& eos_ids,
+                     const std::map<TokenId, std::string>& special_tokens) {
   std::vector<std::optional<std::string>> bytes;
   bytes.reserve(tokens.size());
   for (const nb::handle token : tokens) {
@@ -136,7 +143,7 @@ void make_vocabulary(Vocabulary* self, const nb::list& tokens, const std::vector
       bytes.emplace_back(std::string(view(nb::cast<nb::bytes>(token))));
     }
   }
-  new (self) Vocabulary(std::move(bytes), eos_ids);
+  new (self) Vocabulary(std::move(bytes), eos_ids, {special_tokens.begin(), special_tokens.end()});
 }
 
 auto check(const TokenAutomaton& automaton, const Vector<std::int64_t>& states, const Matrix<std::int32_t>& tokens) {
@@ -198,6 +205,21 @@ std::int64_t replay(const TokenAutomaton& automaton, const Vector<std::int32_t>&
   return state;
 }
 
+std::shared_ptr<TokenAutomaton> bind(std::shared_ptr<Automaton> automaton, std::shared_ptr<Vocabulary> vocabulary) {
+  try {
+    return std::make_shared<TokenAutomaton>(std::move(automaton), vocabulary);
+  } catch (const SpecialTokenError& error) {
+    std::vector<std::string> names;
+    for (const auto& [token, name] : vocabulary->specials()) {
+      if (!vocabulary->is_stop(token)) names.push_back(name);
+    }
+    const nb::object refusal = nb::module_::import_("tamis.grammars.errors").attr("no_special_token");
+    const nb::object made = refusal(error.name, names, error.is_stop);
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(made.ptr())), made.ptr());
+    throw nb::python_error();
+  }
+}
+
 StateId checked_state(const Automaton& automaton, std::int64_t state) {
   if (!automaton.has(state)) {
     throw nb::index_error(("state " + std::to_string(state) + " does not belong to this automaton").c_str());
@@ -226,6 +248,18 @@ NB_MODULE(_core, m) {
   lark::bind(m);
   bind_regex(m);
   formats::bind_formats(m);
+  m.def(
+      "substring_machine",
+      [](const std::string& text, int unit) {
+        if (unit < 0 || unit > 2) throw nb::value_error("unit must be 0 (characters), 1 (words) or 2 (lines)");
+        const nb::gil_scoped_release release;
+        return substring_source(text, static_cast<SubstringUnit>(unit));
+      },
+      "text"_a, "unit"_a, "The machine of the pieces of a text: 0 runs of characters, 1 of words, 2 of lines.");
+  m.def("special_bytes", [](const std::string& name) {
+    const std::string bytes = special_bytes(name);
+    return nb::bytes(bytes.data(), bytes.size());
+  });
 
   nb::class_<Builder>(m, "GrammarBuilder", "Builds a grammar expression by expression; nodes are ints of this builder.")
       .def(nb::init<>())
@@ -243,6 +277,7 @@ NB_MODULE(_core, m) {
       .def("intersect", &Builder::intersect, "nodes"_a, "What all nodes accept; they must be regular.")
       .def("complement", &Builder::complement, "node"_a, "Every byte string that node, which must be regular, rejects.")
       .def("machine", &Builder::machine, "source"_a, "What a machine accepts.")
+      .def("special", &Builder::special, "name"_a, "The special token of this name; see Vocabulary.")
       .def("rule", &Builder::rule, "name"_a, "Declares a rule; the node refers to it.")
       .def("label", &Builder::label, "name"_a, "node"_a, "The node under a name that diagnostics can tell.")
       .def("define", &Builder::define, "rule"_a, "body"_a)
@@ -259,7 +294,11 @@ NB_MODULE(_core, m) {
            "memory_limit is in bytes and holds for the automaton's whole life.");
 
   nb::class_<Vocabulary>(m, "Vocabulary", "The tokens of a model as bytes; None for tokens that are never text.")
-      .def("__init__", &make_vocabulary, "tokens"_a, "eos_ids"_a)
+      .def("__init__", &make_vocabulary, "tokens"_a, "eos_ids"_a, "special_tokens"_a = std::map<TokenId, std::string>())
+      .def_prop_ro(
+          "special_tokens",
+          [](const Vocabulary& v) { return std::map<TokenId, std::string>(v.specials().begin(), v.specials().end()); },
+          "The names of special tokens by id, those of stop tokens included.")
       .def_prop_ro("size", &Vocabulary::size)
       .def_prop_ro("eos_ids", &Vocabulary::stop_ids)
       .def_prop_ro("memory_bytes", &Vocabulary::memory_bytes)
@@ -267,7 +306,7 @@ NB_MODULE(_core, m) {
           "token_bytes",
           [](const Vocabulary& v, TokenId token) -> std::optional<nb::bytes> {
             if (token < 0 || static_cast<std::size_t>(token) >= v.size()) throw nb::index_error("no such token");
-            const auto& text = v.text(token);
+            const auto text = v.bytes(token);
             if (!text) return std::nullopt;
             return nb::bytes(text->data(), text->size());
           },
@@ -296,12 +335,9 @@ NB_MODULE(_core, m) {
             return end != Automaton::kDead && a.is_complete(end);
           },
           "data"_a)
-      .def(
-          "bind",
-          [](std::shared_ptr<Automaton> a, std::shared_ptr<Vocabulary> v) {
-            return std::make_shared<TokenAutomaton>(std::move(a), std::move(v));
-          },
-          "vocabulary"_a)
+      .def("bind", &bind, "vocabulary"_a,
+           "Raises GrammarError where the vocabulary lacks a special token that the grammar asks for.")
+      .def_prop_ro("special_tokens", &Automaton::specials, "The names of the special tokens that the grammar asks for.")
       .def_prop_ro("memory_bytes", [](const Automaton& a) { return a.statistics().memory_bytes; })
       .def("statistics", [](const Automaton& a) {
         const Automaton::Statistics s = a.statistics();

@@ -74,6 +74,9 @@ class Automaton : private NestedStates {
 
   Statistics statistics() const;
 
+  // The names of the special tokens that the grammar asks for; what it is bound to must have them.
+  const std::vector<std::string>& specials() const { return nfa_->grammar().specials; }
+
  private:
   using ContextId = std::uint32_t;
   static constexpr ContextId kBottom = 0;  // what the start is called from: nothing may follow, the string may end

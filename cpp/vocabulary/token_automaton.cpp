@@ -195,7 +195,19 @@ class TokenAutomaton::MaskWalk {
 };
 
 TokenAutomaton::TokenAutomaton(std::shared_ptr<const Automaton> automaton, std::shared_ptr<const Vocabulary> vocabulary)
-    : automaton_(std::move(automaton)), vocabulary_(std::move(vocabulary)) {}
+    : automaton_(std::move(automaton)), vocabulary_(std::move(vocabulary)) {
+  const auto& known = vocabulary_->specials();
+  for (const std::string& name : automaton_->specials()) {
+    bool found = false;
+    bool allowed = false;
+    for (const auto& [token, other] : known) {
+      if (other != name) continue;
+      found = true;
+      allowed = allowed || !vocabulary_->is_stop(token);
+    }
+    if (!allowed) throw SpecialTokenError(name, found);
+  }
+}
 
 void TokenAutomaton::require_state(std::int64_t state) const {
   if (state != kEnd && !automaton_->has(state)) {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -11,6 +13,14 @@
 #include "vocabulary.hpp"
 
 namespace tamis {
+
+// The grammar asks for a special token that the vocabulary does not have, or that ends a string.
+struct SpecialTokenError : std::runtime_error {
+  SpecialTokenError(std::string name, bool is_stop)
+      : std::runtime_error("no special token " + name), name(std::move(name)), is_stop(is_stop) {}
+  std::string name;
+  bool is_stop;
+};
 
 class TokenAutomaton {
  public:
@@ -20,6 +30,7 @@ class TokenAutomaton {
 
   using Mask = std::vector<std::uint32_t>;  // bit i % 32 of word i / 32 belongs to token i
 
+  // Throws SpecialTokenError.
   TokenAutomaton(std::shared_ptr<const Automaton> automaton, std::shared_ptr<const Vocabulary> vocabulary);
 
   std::int64_t start() const { return automaton_->start(); }

@@ -45,6 +45,9 @@ def vocabulary_of(tokenizer: Any, eos: Sequence[int], size: int | None = None) -
 
 
 def text_of(vocabulary: Any, tokens: Sequence[int]) -> str:
-    """The bytes of tokens as UTF-8, with special tokens left out; bytes that are no UTF-8 become U+FFFD."""
-    pieces = (vocabulary.token_bytes(token) for token in tokens if token < vocabulary.size)
-    return b"".join(piece or b"" for piece in pieces).decode("utf-8", errors="replace")
+    """The bytes of tokens as UTF-8, special tokens by their names; bytes that are no UTF-8 become U+FFFD."""
+    names = vocabulary.special_tokens
+    pieces = (
+        vocabulary.token_bytes(token) or names.get(token, "").encode() for token in tokens if token < vocabulary.size
+    )
+    return b"".join(pieces).decode("utf-8", errors="replace")
