@@ -17,6 +17,9 @@ from .grammar import Grammar
 from .json_schema import json_schema
 from .lark import lark
 from .regex import regex
+from .structural_tags import Tag, structural_tags
+from .structural_tags.formats import from_structural_tag
+from .structural_tags.tools import tool_calls
 from .substring import substring_of
 from .vocabulary import Vocabulary
 
@@ -25,10 +28,12 @@ __all__ = [
     "AutomatonLimitError",
     "Grammar",
     "GrammarError",
+    "Tag",
     "TokenAutomaton",
     "Vocabulary",
     "choice",
     "ebnf",
+    "from_structural_tag",
     "gbnf",
     "json_schema",
     "lark",
@@ -36,6 +41,8 @@ __all__ = [
     "regex",
     "special",
     "special_bytes",
+    "structural_tags",
     "substring_of",
     "text",
+    "tool_calls",
 ]

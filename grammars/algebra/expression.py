@@ -109,6 +109,30 @@ class Repeat(Expression):
         return (self.item,)
 
 
+# A character, or the name of a special token as a tuple of its own.
+Symbol = str | tuple[str]
+Pattern = tuple[Symbol, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dispatch(Expression):
+    """Free text up to the first end of a pattern, then the continuation of this pattern, then free text again.
+
+    Free text contains neither patterns nor `excludes`.  `required`: there is one pattern at least; `once`: the whole
+    ends with the first continuation.
+    """
+
+    patterns: tuple[Pattern, ...]
+    continuations: tuple[Expression, ...]
+    excludes: tuple[Pattern, ...] = ()
+    required: bool = False
+    once: bool = False
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return self.continuations
+
+
 class Rule(Expression):
     """What may refer to itself.  Its body is set once, by whoever makes the rule, before anybody else sees it."""
 
@@ -136,6 +160,31 @@ def alternatives(first: Expression, second: Expression) -> Expression:
 def intersection(first: Expression, second: Expression) -> Expression:
     """`first & second`."""
     return Intersection((*first.items, second) if isinstance(first, Intersection) else (first, second))
+
+
+def symbols(expression: Expression) -> Pattern | None:
+    """What a text, a special token or a sequence of them is made of; None for anything else."""
+    if isinstance(expression, Text):
+        return tuple(expression.string)
+    if isinstance(expression, Special):
+        return ((expression.name,),)
+    if isinstance(expression, Sequence):
+        items = [symbols(item) for item in expression.items]
+        return None if None in items else tuple(symbol for item in items for symbol in item or ())
+    return None
+
+
+def pieces(pattern: Pattern) -> list[Text | Special]:
+    """The texts and special tokens of a pattern."""
+    found: list[Text | Special] = []
+    for symbol in pattern:
+        if isinstance(symbol, tuple):
+            found.append(Special(symbol[0]))
+        elif found and isinstance(found[-1], Text):
+            found[-1] = Text(found[-1].string + symbol)
+        else:
+            found.append(Text(symbol))
+    return found
 
 
 def postorder(root: Expression) -> Iterator[Expression]:

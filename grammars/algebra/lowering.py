@@ -8,10 +8,12 @@ from typing import Final
 from ..builder import UTF8, Builder
 from ..errors import GrammarError
 from ..grammar import FRONT_ENDS, Grammar
+from .dispatch import lower_dispatch
 from .expression import (
     Alternatives,
     Complement,
     Difference,
+    Dispatch,
     Expression,
     Intersection,
     Operand,
@@ -56,6 +58,8 @@ class _Lowering:
             size = len(part.string)
         elif isinstance(part, (Sequence, Alternatives)):
             size = sum(self.sizes[id(item)] for item in part.items)
+        elif isinstance(part, Dispatch):
+            size = sum(map(len, (*part.patterns, *part.excludes)))
         else:
             size = 1
         self.sizes[id(part)] = size
@@ -90,6 +94,8 @@ class _Lowering:
                 return builder.intersect([below[0], builder.complement(below[1])])
             case Complement():
                 return builder.intersect([self._any_text(), builder.complement(below[0])])
+            case Dispatch():
+                return lower_dispatch(builder, part, below)
             case Repeat(_, least, most):
                 return builder.repeat(below[0], least, -1 if most is None else most)
         raise TypeError(f"no expression: {part!r}")

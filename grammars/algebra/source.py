@@ -18,14 +18,18 @@ from .expression import (
     Alternatives,
     Complement,
     Difference,
+    Dispatch,
     Expression,
     Intersection,
     Operand,
+    Pattern,
     Repeat,
     Rule,
     Sequence,
     Special,
+    Symbol,
     Text,
+    pieces,
     with_rules,
 )
 from .parts import checked_bounds, checked_name, checked_text
@@ -56,6 +60,9 @@ def write(root: Expression) -> str:
                 return ["operand", operands.setdefault(grammar, len(operands))]
             case Rule():
                 return ["rule", rules.setdefault(id(part), len(rules))]
+            case Dispatch(patterns, _, excludes, required, once):
+                rules_of = [[_pattern(p), place] for p, place in zip(patterns, below, strict=True)]
+                return ["dispatch", rules_of, [_pattern(pattern) for pattern in excludes], required, once]
             case Repeat(_, least, most):
                 return ["repeat", *below, least, most]
             case _:
@@ -87,6 +94,10 @@ _NAMES: Final[dict[type[Expression], str]] = {
     Difference: "difference",
     Complement: "complement",
 }
+
+
+def _pattern(pattern: Pattern) -> list[Any]:
+    return [piece.string if isinstance(piece, Text) else [piece.name] for piece in pieces(pattern)]
 
 
 def read(source: str) -> Expression:
@@ -144,6 +155,26 @@ class _Reader:
         except GrammarError as error:
             raise GrammarError(f"algebra: {error.message}", pointer=pointer, text=error.text, hint=error.hint) from None
 
+    def _dispatch(self, rules: Any, excludes: Any, required: bool, once: bool, pointer: str) -> Dispatch:
+        patterns, continuations = [], []
+        for i, rule in enumerate(self._list(rules, f"{pointer}/1")):
+            if not isinstance(rule, list) or len(rule) != 2:
+                raise GrammarError("algebra: a pattern and a place are expected", pointer=f"{pointer}/1/{i}")
+            patterns.append(self._pattern(rule[0], f"{pointer}/1/{i}/0"))
+            continuations.append(self._at(self.nodes, rule[1], f"{pointer}/1/{i}/1"))
+        excluded = [self._pattern(p, f"{pointer}/2/{i}") for i, p in enumerate(self._list(excludes, f"{pointer}/2"))]
+        return Dispatch(tuple(patterns), tuple(continuations), tuple(excluded), required, once)
+
+    def _pattern(self, written: Any, pointer: str) -> Pattern:
+        pattern: list[Symbol] = []
+        for piece in self._list(written, pointer):
+            pattern += (
+                [(checked_name(piece[0]),)] if isinstance(piece, list) and len(piece) == 1 else checked_text(piece)
+            )
+        if not pattern:
+            raise GrammarError("algebra: a pattern is not empty", pointer=pointer)
+        return tuple(pattern)
+
     def _node(self, node: Any, pointer: str) -> Expression:
         name, *rest = self._list(node, pointer) or [None]
         if isinstance(name, str) and name in _MANY:
@@ -166,6 +197,8 @@ class _Reader:
                     return Difference(*(self._at(self.nodes, place, pointer) for place in (left, right)))
                 case "complement", [place]:
                     return Complement(self._at(self.nodes, place, f"{pointer}/1"))
+                case "dispatch", [rules, excludes, bool(required), bool(once)]:
+                    return self._dispatch(rules, excludes, required, once, pointer)
                 case "repeat", [place, least, most]:
                     return Repeat(self._at(self.nodes, place, f"{pointer}/1"), *checked_bounds(least, most))
         except GrammarError as error:
