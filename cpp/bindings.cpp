@@ -14,6 +14,7 @@
 #include <map>
 
 #include "automaton/automaton.hpp"
+#include "automaton/token_budget.hpp"
 #include "grammar/ir.hpp"
 #include "grammar/passes.hpp"
 #include "json_schema/bindings.hpp"
@@ -256,6 +257,13 @@ NB_MODULE(_core, m) {
         return substring_source(text, static_cast<SubstringUnit>(unit));
       },
       "text"_a, "unit"_a, "The machine of the pieces of a text: 0 runs of characters, 1 of words, 2 of lines.");
+  m.def(
+      "token_budget",
+      [](int tokens) {
+        if (tokens < 1 || tokens > kMostTokens) throw nb::value_error("tokens must be from 1 to 1,000,000,000");
+        return token_budget(tokens);
+      },
+      "tokens"_a, "All bytes, spelled with at most so many tokens; an operand of intersections.");
   m.def("special_bytes", [](const std::string& name) {
     const std::string bytes = special_bytes(name);
     return nb::bytes(bytes.data(), bytes.size());
@@ -324,6 +332,18 @@ NB_MODULE(_core, m) {
             return next;
           },
           "state"_a, "data"_a, "The state after these bytes, None where they cannot follow.")
+      .def(
+          "end_token",
+          [](const Automaton& a, std::int64_t state) -> std::optional<StateId> {
+            const StateId checked = checked_state(a, state);
+            const nb::gil_scoped_release release;
+            const StateId next = a.end_token(checked);
+            if (next == Automaton::kDead) return std::nullopt;
+            return next;
+          },
+          "state"_a,
+          "The state when a token has ended with the last byte, None where it is one too many for a token budget; "
+          "advance counts no tokens.")
       .def(
           "is_complete", [](const Automaton& a, std::int64_t state) { return a.is_complete(checked_state(a, state)); },
           "state"_a)

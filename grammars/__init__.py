@@ -8,7 +8,7 @@ cpp/.
 """
 
 from ._core import Automaton, AutomatonLimitError, TokenAutomaton, special_bytes
-from .algebra import recursive, special, text
+from .algebra import recursive, special, text, within
 from .choice import choice
 from .ebnf import ebnf
 from .errors import GrammarError
@@ -45,4 +45,5 @@ __all__ = [
     "substring_of",
     "text",
     "tool_calls",
+    "within",
 ]

@@ -37,8 +37,9 @@ _CACHED_AUTOMATA: Final = 256
 class Grammar:
     """An immutable, picklable set of strings, known by its source.
 
-    Made by `regex`, `choice`, `json_schema`, `ebnf`, `gbnf`, `lark`, `text`, `substring_of`, `special` or `recursive`;
-    equal when kind, source and options are.  Grammars of all kinds combine, and a plain str stands for its text:
+    Made by `regex`, `choice`, `json_schema`, `ebnf`, `gbnf`, `lark`, `text`, `substring_of`, `special`, `within` or
+    `recursive`; equal when kind, source and options are.  Grammars of all kinds combine, and a plain str stands for its
+    text:
 
         a + b          a, then b                      a.repeat(2, 5)     from two to five; None: without bound
         a | b          either                         a.optional()       a or nothing

@@ -41,6 +41,7 @@ class NestedStates {
   static constexpr std::uint32_t kGone = 0xFFFFFFFFU;
   virtual std::uint32_t nested_start(Nfa::StateId state) = 0;
   virtual std::uint32_t nested_step(std::uint32_t state, std::size_t byte_class) = 0;
+  virtual std::uint32_t nested_end_token(std::uint32_t state) = 0;
   virtual bool nested_complete(std::uint32_t state) const = 0;
 
  protected:
@@ -70,6 +71,8 @@ class Subsets {
 
   SubsetId start_of(Nfa::StateId state);
   SubsetId step(SubsetId subset, std::size_t byte_class);
+  // What is left when a token has ended: combinations that count tokens have counted it, or are gone.
+  SubsetId end_token(SubsetId subset);
   SubsetId unite(SubsetId a, SubsetId b);
   const Info& info(SubsetId subset) const { return infos_[subset]; }
   const std::vector<Call>& calls(SubsetId subset);
@@ -138,6 +141,7 @@ class Subsets {
   FrameId frame(FrameId parent, std::uint32_t value);
   TupleId tuple_start(std::uint32_t combination);
   TupleId tuple_step(TupleId tuple, std::size_t byte_class);
+  TupleId tuple_end_token(TupleId tuple);
   TupleId interned_tuple(const std::vector<std::uint32_t>& tuple);
   bool accepts(TupleId tuple) const;
   bool can_continue(TupleId tuple);
@@ -155,6 +159,7 @@ class Subsets {
   std::vector<std::vector<SubsetId>> steps_;  // per subset, empty until first used
   std::size_t step_rows_ = 0;
   std::unordered_map<std::uint64_t, SubsetId> unions_;
+  std::unordered_map<SubsetId, SubsetId> token_ends_;
 
   Interner<std::uint32_t> frames_;  // (parent, count or tuple)
   Interner<std::uint32_t> tuples_;  // (combination, subset per operand)

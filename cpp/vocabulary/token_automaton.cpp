@@ -99,6 +99,12 @@ class TokenAutomaton::MaskWalk {
     return trie_[trie_[node].skip].first_token - trie_[node].first_token;
   }
 
+  // Whether a token of the node, if there is one, may end in a state.
+  bool may_end_token(std::uint32_t node, StateId state) const {
+    return !automaton_.counts_tokens() || trie_[node].first_token == trie_[node + 1].first_token ||
+           automaton_.end_token(state) != Automaton::kDead;
+  }
+
   Run* run_at(StateId state) {
     const auto [found, inserted] = runs_.try_emplace(state);
     if (inserted) {
@@ -122,7 +128,7 @@ class TokenAutomaton::MaskWalk {
       }
       if (next.run == nullptr && here.skip - i > kSmall) next.run = run_at(next.state);
       path.push_back(next);
-      set_tokens(i, i + 1, true);
+      set_tokens(i, i + 1, next.run != nullptr || may_end_token(i, next.state));
       ++i;
     }
   }
@@ -168,7 +174,7 @@ class TokenAutomaton::MaskWalk {
     if (whole && characters <= run.most() && next == run.after(characters)) {
       return leave_run(run, 1, runs, node + 1, here.skip);
     }
-    set_tokens(node, node + 1, true);
+    set_tokens(node, node + 1, may_end_token(node, next));
     for (std::uint32_t child = node + 1; child < here.skip; child = trie_[child].skip) {
       compare(run, runs, child, next, whole ? ByteMachine::kStart : in_run, characters + (whole ? 1U : 0U));
     }
@@ -226,7 +232,7 @@ std::int64_t TokenAutomaton::advance(std::int64_t state, TokenId token) const {
   const auto inner = static_cast<StateId>(state);
   if (vocabulary_->is_stop(token)) return automaton_->is_complete(inner) ? kEnd : kRejected;
   const auto& text = vocabulary_->text(token);
-  return text ? automaton_->advance(inner, *text) : kRejected;
+  return text ? automaton_->end_token(automaton_->advance(inner, *text)) : kRejected;
 }
 
 bool TokenAutomaton::is_complete(std::int64_t state) const {

@@ -1,5 +1,5 @@
 """Grammars made of grammars by operators: sequence, alternatives, repetition, intersection, difference, complement,
-recursion, special tokens.
+recursion, special tokens, token budgets.
 
 `expression.py` has the trees, `source.py` their JSON texts (what a grammar of this kind is known by), `lowering.py`
 the way to the builder.  The operators themselves are methods of `Grammar`.
@@ -23,15 +23,16 @@ from .expression import (
     Rule,
     Special,
     Text,
+    Within,
     alternatives,
     intersection,
     sequence,
 )
 from .lowering import lower_expression
-from .parts import checked_bounds, checked_name, checked_text
+from .parts import checked_bounds, checked_budget, checked_name, checked_text
 from .source import read, write
 
-__all__ = ["expression_of", "lower", "lower_expression", "read", "recursive", "special", "text", "write"]
+__all__ = ["expression_of", "lower", "lower_expression", "read", "recursive", "special", "text", "within", "write"]
 
 
 def text(string: str) -> Grammar:
@@ -52,6 +53,22 @@ def special(name: str) -> Grammar:
     `advance(state, special_bytes(name))` steps over one.
     """
     return Grammar.of_expression(Special(checked_name(name)))
+
+
+def within(grammar: Grammar | str, *, tokens: int) -> Grammar:
+    """The texts of a grammar, spelled with at most so many tokens.
+
+    A token counts if at least one of its bytes belongs to the part, so one that crosses the part's border counts, too.
+    Special tokens inside of it count like others. Each occurrence of the part has its own budget: in
+    `within(a, tokens=3).repeat(0, 2)` there may be six tokens.
+
+    Only automata over tokens count. Over bytes, `advance` leaves budgets out of account: there, `end_token` says that a
+    token has ended. A prefix is let in as long as it has a token left, though no single one may complete it: a model
+    that does not heed the budget dies there.
+
+    Raises GrammarError for a budget below 1. `compile` refuses one inside of a complement or behind a minus sign.
+    """
+    return Grammar.of_expression(Within(expression_of(grammar, "what within limits"), checked_budget(tokens)))
 
 
 @overload

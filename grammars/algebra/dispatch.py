@@ -74,13 +74,14 @@ def _states(patterns: Sequence[Pattern], excludes: Sequence[Pattern]) -> list[_S
 
 def unreachable(patterns: Sequence[Pattern]) -> dict[int, int]:
     """Patterns that never end first, each with one that always ends before it does."""
-    hidden = {}
+    places = {pattern: place for place, pattern in enumerate(patterns)}
+    lengths = sorted(set(map(len, places)))
+    hidden: dict[int, int] = {}
     for index, pattern in enumerate(patterns):
-        for length in range(1, len(pattern)):
-            earlier = [i for i, other in enumerate(patterns) if pattern[:length][-len(other) :] == other]
-            if earlier:
-                hidden[index] = earlier[0]
-                break
+        ends = (pattern[end - length : end] for end in range(1, len(pattern)) for length in lengths if length <= end)
+        earlier = next((places[end] for end in ends if end in places), None)
+        if earlier is not None:
+            hidden[index] = earlier
     return hidden
 
 

@@ -109,6 +109,18 @@ class Repeat(Expression):
         return (self.item,)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Within(Expression):
+    """Spelled with at most so many tokens."""
+
+    item: Expression
+    tokens: int
+
+    @property
+    def parts(self) -> tuple[Expression, ...]:
+        return (self.item,)
+
+
 # A character, or the name of a special token as a tuple of its own.
 Symbol = str | tuple[str]
 Pattern = tuple[Symbol, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Final
 
+from .._core import token_budget
 from ..builder import UTF8, Builder
 from ..errors import GrammarError
 from ..grammar import FRONT_ENDS, Grammar
@@ -22,6 +23,8 @@ from .expression import (
     Sequence,
     Special,
     Text,
+    Within,
+    defined,
     with_rules,
 )
 
@@ -41,16 +44,40 @@ class _Lowering:
         self.operands: dict[Grammar, int] = {}
         self.sizes: dict[int, int] = {}
         self.total = 0
+        self.negated: list[Expression] = []
 
     def lower(self, root: Expression) -> int:
         for rule, parts in with_rules(root):
             for part in parts:
                 if id(part) not in self.nodes:
+                    self._note_negated(part)
                     self._refuse_huge(part)
                     self.nodes[id(part)] = self._node(part)
             if rule is not None and rule.body is not None:
                 self.builder.define(self.nodes[id(rule)], self.nodes[id(rule.body)])
+        self._refuse_negated_budgets()
         return self.nodes[id(root)]
+
+    def _note_negated(self, part: Expression) -> None:
+        if isinstance(part, Complement):
+            self.negated.append(part.item)
+        elif isinstance(part, Difference):
+            self.negated.append(part.without)
+
+    def _refuse_negated_budgets(self) -> None:
+        """What is spelled with more tokens than a budget allows is no set of texts."""
+        seen: set[int] = set()
+        while self.negated:
+            part = self.negated.pop()
+            if id(part) in seen:
+                continue
+            seen.add(id(part))
+            if isinstance(part, Within):
+                raise GrammarError(
+                    f"within(..., tokens={part.tokens}) stands inside of a complement or behind a minus sign",
+                    hint="Put the budget around it: within(a - b, tokens=...).",
+                )
+            self.negated.extend((defined(part),) if isinstance(part, Rule) else part.parts)
 
     def _refuse_huge(self, part: Expression) -> None:
         """Sequences and alternatives inside of each other become one, so what is shared is written out."""
@@ -94,6 +121,8 @@ class _Lowering:
                 return builder.intersect([below[0], builder.complement(below[1])])
             case Complement():
                 return builder.intersect([self._any_text(), builder.complement(below[0])])
+            case Within(_, tokens):
+                return builder.intersect([below[0], builder.machine(token_budget(tokens))])
             case Dispatch():
                 return lower_dispatch(builder, part, below)
             case Repeat(_, least, most):

@@ -8,6 +8,7 @@ from ..errors import GrammarError
 from ..grammar import refuse_surrogates
 
 _MOST: Final = 2**31 - 1
+_MOST_TOKENS: Final = 1_000_000_000  # as cpp/automaton/token_budget.hpp has it
 
 
 def checked_text(string: Any) -> str:
@@ -24,6 +25,17 @@ def checked_name(name: Any) -> str:
         raise GrammarError("the name of a special token is a str that is not empty", text=repr(name))
     refuse_surrogates(name)
     return name
+
+
+def checked_budget(tokens: Any) -> int:
+    """A number of tokens.  Raises GrammarError."""
+    if not isinstance(tokens, int) or isinstance(tokens, bool) or not 1 <= tokens <= _MOST_TOKENS:
+        raise GrammarError(
+            f"a token budget is an integer from 1 to {_MOST_TOKENS}",
+            text=repr(tokens),
+            hint='For no token at all, write text("").',
+        )
+    return tokens
 
 
 def checked_bounds(least: Any, most: Any) -> tuple[int, int | None]:

@@ -29,10 +29,11 @@ from .expression import (
     Special,
     Symbol,
     Text,
+    Within,
     pieces,
     with_rules,
 )
-from .parts import checked_bounds, checked_name, checked_text
+from .parts import checked_bounds, checked_budget, checked_name, checked_text
 
 _MANY: Final[dict[str, Callable[[tuple[Expression, ...]], Expression]]] = {
     "sequence": Sequence,
@@ -60,6 +61,8 @@ def write(root: Expression) -> str:
                 return ["operand", operands.setdefault(grammar, len(operands))]
             case Rule():
                 return ["rule", rules.setdefault(id(part), len(rules))]
+            case Within(_, tokens):
+                return ["within", *below, tokens]
             case Dispatch(patterns, _, excludes, required, once):
                 rules_of = [[_pattern(p), place] for p, place in zip(patterns, below, strict=True)]
                 return ["dispatch", rules_of, [_pattern(pattern) for pattern in excludes], required, once]
@@ -197,6 +200,8 @@ class _Reader:
                     return Difference(*(self._at(self.nodes, place, pointer) for place in (left, right)))
                 case "complement", [place]:
                     return Complement(self._at(self.nodes, place, f"{pointer}/1"))
+                case "within", [place, tokens]:
+                    return Within(self._at(self.nodes, place, f"{pointer}/1"), checked_budget(tokens))
                 case "dispatch", [rules, excludes, bool(required), bool(once)]:
                     return self._dispatch(rules, excludes, required, once, pointer)
                 case "repeat", [place, least, most]:

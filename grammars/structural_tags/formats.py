@@ -13,7 +13,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from ..algebra import special, text
+from ..algebra import special, text, within
 from ..algebra.expression import Dispatch
 from ..errors import GrammarError
 from ..gbnf import gbnf
@@ -179,6 +179,9 @@ def _any_text(fields: _Fields, ends: Ends, depth: int) -> Grammar:
     grammar = free_text((*fields.texts("excludes", []), *ends))
     if fields.value.get("max_chars") is not None:
         grammar &= regex(rf"[\s\S]{{0,{_natural(fields, 'max_chars')}}}")
+    if fields.value.get("max_tokens") is not None:
+        most = _natural(fields, "max_tokens")
+        grammar = within(grammar, tokens=most) if most else grammar & ""
     return grammar
 
 
@@ -219,7 +222,7 @@ def _read_tag(value: Any, pointer: str, depth: int) -> Tag:
 
 
 def _limited(content: Mapping[str, Any]) -> bool:
-    return content.get("max_chars") is not None
+    return content.get("max_chars") is not None or content.get("max_tokens") is not None
 
 
 def _either(grammars: list[Grammar]) -> Grammar:
@@ -291,14 +294,15 @@ def _dispatch_to(fields: _Fields, read: Callable[[Any, str], Any], excludes: Seq
         at = f"{place}/0"
         patterns.append(_at(at, functools.partial(pattern_of, read(rule[0], at), "a pattern")))
         contents.append(content_of(_format(rule[1], f"{place}/1", (), depth), "a format"))
-    for i, pattern in enumerate(patterns):
-        for j, other in enumerate(patterns):
-            inside = any(pattern == other[n : n + len(pattern)] for n in range(len(other)))
-            if i != j and inside:
-                raise _refused(
-                    f"the pattern {shown(pattern)} is a part of {shown(other)}, which is not supported",
-                    pointer=f"{fields.pointer}/rules/{i}/0",
-                )
+    places = {pattern: number for number, pattern in enumerate(patterns)}
+    for number, pattern in enumerate(patterns):
+        parts = (pattern[start:end] for start in range(len(pattern)) for end in range(start + 1, len(pattern) + 1))
+        inside = next((part for part in parts if places.get(part, number) != number), None)
+        if inside is not None:
+            raise _refused(
+                f"the pattern {shown(inside)} is a part of {shown(pattern)}, which is not supported",
+                pointer=f"{fields.pointer}/rules/{number}/0",
+            )
     excluded = tuple(pattern_of(one, "an excluded text") for one in excludes)
     once = not fields.flag("loop", True)
     return Grammar.of_expression(Dispatch(tuple(patterns), tuple(contents), excluded, once=once))
@@ -320,7 +324,7 @@ _FORMATS: Final[dict[str, tuple[Reader, tuple[str, ...]]]] = {
     "json_schema": (_json_schema, ("json_schema", "style", "any_order", "max_whitespace_cnt", "excludes")),
     "grammar": (lambda fields, ends, depth: gbnf(fields.text("grammar")), ("grammar",)),
     "regex": (lambda fields, ends, depth: regex(fields.text("pattern")), ("pattern",)),
-    "any_text": (_any_text, ("excludes", "max_chars")),
+    "any_text": (_any_text, ("excludes", "max_chars", "max_tokens")),
     "token": (lambda fields, ends, depth: _token(fields.value, fields.pointer), ("token",)),
     "sequence": (lambda *of: functools.reduce(operator.add, _elements(*of)), ("elements",)),
     "or": (lambda *of: _either(_elements(*of)), ("elements",)),
