@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..builder import UTF8, Builder
+from ..errors import GrammarError
 from .expression import Dispatch, Pattern, Symbol
 
 _LAST = 0x10FFFF
+_LARGEST = 2_000_000
 
 
 @dataclass(slots=True)
@@ -20,33 +22,11 @@ class _State:
     """The longest end of the text that a pattern begins with."""
 
     next: dict[Symbol, _State] = field(default_factory=dict)
+    moves: dict[Symbol, _State] = field(default_factory=dict)  # also those of shorter ends; others leave all patterns
     shorter: _State | None = None  # the next longest such end; none behind a special token, which is no free text
     behind_special: bool = False
     found: set[int] = field(default_factory=set)  # patterns that end here
     excluded: bool = False
-
-    def after(self, symbol: Symbol) -> _State | None:
-        """The state after a symbol; None where no pattern is under way any more, or nothing may follow."""
-        state: _State | None = self
-        while state is not None and symbol not in state.next:
-            state = state.shorter
-        return None if state is None else state.next[symbol]
-
-    def characters(self) -> set[str]:
-        """Those that do not lead to None."""
-        state, found = self.shorter, {symbol for symbol in self.next if isinstance(symbol, str)}
-        while state is not None:
-            found |= {symbol for symbol in state.next if isinstance(symbol, str)}
-            state = state.shorter
-        return found
-
-    def specials(self) -> list[tuple[str]]:
-        """Special tokens that lead somewhere."""
-        state, found = self.shorter, {symbol for symbol in self.next if isinstance(symbol, tuple)}
-        while state is not None:
-            found |= {symbol for symbol in state.next if isinstance(symbol, tuple)}
-            state = state.shorter
-        return sorted(found)
 
 
 def _states(patterns: Sequence[Pattern], excludes: Sequence[Pattern]) -> list[_State]:
@@ -61,10 +41,19 @@ def _states(patterns: Sequence[Pattern], excludes: Sequence[Pattern]) -> list[_S
         else:
             here.excluded = True
     states = [root]
+    size = 0
     for state in states:
+        shorter = state.shorter
+        state.moves = state.next if shorter is None else shorter.moves | state.next
+        size += len(state.moves)
+        if size > _LARGEST:
+            raise GrammarError(
+                "the triggers, patterns and excluded texts are too many or too long",
+                hint=f"Their automaton has more than {_LARGEST} transitions.",
+            )
         for symbol, target in state.next.items():
             if not target.behind_special:
-                target.shorter = (state.shorter.after(symbol) if state.shorter is not None else None) or root
+                target.shorter = root if shorter is None else shorter.moves.get(symbol, root)
                 target.found |= target.shorter.found
                 target.excluded = target.excluded or target.shorter.excluded
             if not target.found and not target.excluded:
@@ -98,9 +87,9 @@ def lower_dispatch(builder: Builder, dispatch: Dispatch, nodes: Sequence[int]) -
 
     def body(state: _State, rules: dict[int, int], complete: bool, after: Callable[[], int]) -> int:
         targets: dict[int, tuple[_State, list[str]]] = {}
-        for character in sorted(state.characters()):
-            target = state.after(character)
-            assert target is not None
+        characters = {symbol for symbol in state.moves if isinstance(symbol, str)}
+        for character in sorted(characters):
+            target = state.moves[character]
             targets.setdefault(id(target), (target, []))[1].append(character)
         ways = [builder.empty()] if complete and not state.behind_special else []
 
@@ -111,15 +100,13 @@ def lower_dispatch(builder: Builder, dispatch: Dispatch, nodes: Sequence[int]) -
             elif not target.excluded:
                 ways.append(builder.seq([step, rules[id(target)]]))
 
-        for target, characters in targets.values():
-            lead(builder.chars([(ord(c), ord(c)) for c in characters], UTF8), target)
-        for special in state.specials():
-            target = state.after(special)
-            assert target is not None
-            lead(builder.special(special[0]), target)
+        for target, some in targets.values():
+            lead(builder.chars([(ord(c), ord(c)) for c in some], UTF8), target)
+        for special in sorted(symbol for symbol in state.moves if isinstance(symbol, tuple)):
+            lead(builder.special(special[0]), state.moves[special])
         if state.behind_special:
             return builder.alt(ways)
-        others = builder.chars(_all_but(state.characters()), UTF8)
+        others = builder.chars(_all_but(characters), UTF8)
         if state is states[0]:
             # A loop of its own, which masks know how to read.
             return builder.seq([builder.repeat(others, 0, -1), builder.alt(ways)])

@@ -23,6 +23,7 @@ from tamis.grammars import (
     special,
     substring_of,
     text,
+    within,
 )
 
 ALPHABET = "abé"
@@ -281,3 +282,26 @@ def test_bad_sources(source: Any, message: str) -> None:
     with pytest.raises(GrammarError) as caught:
         Grammar("algebra", source if isinstance(source, str) else json.dumps(source))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("nest", "message"),
+    [
+        (lambda g: ~g, "more than 500 of & - ~ and within"),
+        (lambda g: regex("a*") - g, "more than 500 of & - ~ and within"),
+        (lambda g: ("a" + g) & regex("a*"), "more than 500 of & - ~ and within"),
+        (lambda g: within("a" + g, tokens=9), "more than 500 of & - ~ and within"),
+        (lambda g: (g + "a").repeat(2, 9), "more than 10000 parts"),
+        (lambda g: "a" + g | "b", "more than 10000 parts"),
+    ],
+)
+def test_deep_nesting(nest: Any, message: str) -> None:
+    grammar = text("a")
+    for _ in range(200):
+        grammar = nest(grammar)
+    grammar.compile()
+    for _ in range(20_000):
+        grammar = nest(grammar)
+    for use in (grammar.compile, lambda: Grammar.from_spec(grammar.to_spec())):
+        with pytest.raises(GrammarError, match=f"nested too deeply: {message}"):
+            use()
