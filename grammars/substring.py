@@ -11,7 +11,7 @@ from .errors import GrammarError
 from .grammar import Grammar
 
 _UNITS: Final = ("characters", "words", "lines")
-_LONGEST: Final = 1 << 24  # bytes; the automaton takes some 25 of memory for each
+_LONGEST: Final = 1 << 23  # bytes; the automaton takes some 25 of memory for each
 _CACHED_MACHINES: Final = 8
 
 
@@ -23,7 +23,7 @@ def substring_of(text: str, *, unit: Literal["characters", "words", "lines"] = "
     that of the last one may be left out.
 
     Takes time and memory in proportion to the text (a suffix automaton). Raises GrammarError for other units, what is
-    not a str, lone surrogates and more than 16 MiB.
+    not a str, lone surrogates and more than 8 MiB.
     """
     return Grammar("substring", text, {"unit": unit})
 
