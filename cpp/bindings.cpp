@@ -3,6 +3,7 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
@@ -10,13 +11,18 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <map>
+
 #include "automaton/automaton.hpp"
 #include "automaton/diagnosis.hpp"
+#include "automaton/token_budget.hpp"
 #include "grammar/ir.hpp"
 #include "grammar/passes.hpp"
 #include "json_schema/bindings.hpp"
 #include "lark/bindings.hpp"
 #include "regex/bindings.hpp"
+#include "special.hpp"
+#include "substring/substring_machine.hpp"
 #include "vocabulary/token_automaton.hpp"
 #include "vocabulary/vocabulary.hpp"
 
@@ -75,6 +81,7 @@ class Builder {
     return labels_ ? changeable().label(std::move(name), labelled) : labelled;
   }
   bool labels() const { return labels_; }
+  NodeId special(const std::string& name) { return changeable().special(name); }
   void define(NodeId rule, NodeId body) { changeable().define(rule, checked({body})[0]); }
   bool is_nothing(NodeId node) const { return node == Grammar::kNothing; }
   std::string node_text(NodeId node) { return to_text(*grammar_, checked({node})[0]); }
@@ -146,7 +153,8 @@ class Builder {
   bool labels_;
 };
 
-void make_vocabulary(Vocabulary* self, const nb::list& tokens, const std::vector<TokenId>& eos_ids) {
+void make_vocabulary(Vocabulary* self, const nb::list& tokens, const std::vector<TokenId>& eos_ids,
+                     const std::map<TokenId, std::string>& special_tokens) {
   std::vector<std::optional<std::string>> bytes;
   bytes.reserve(tokens.size());
   for (const nb::handle token : tokens) {
@@ -158,7 +166,7 @@ void make_vocabulary(Vocabulary* self, const nb::list& tokens, const std::vector
       bytes.emplace_back(std::string(view(nb::cast<nb::bytes>(token))));
     }
   }
-  new (self) Vocabulary(std::move(bytes), eos_ids);
+  new (self) Vocabulary(std::move(bytes), eos_ids, {special_tokens.begin(), special_tokens.end()});
 }
 
 auto check(const TokenAutomaton& automaton, const Vector<std::int64_t>& states, const Matrix<std::int32_t>& tokens) {
@@ -253,6 +261,22 @@ auto forced_tokens(const TokenAutomaton& automaton, std::int64_t state, std::siz
   return new_array(copy.release(), tokens.size());
 }
 
+std::shared_ptr<TokenAutomaton> bind(std::shared_ptr<Automaton> automaton, std::shared_ptr<Vocabulary> vocabulary,
+                                     const nb::bytes& prefix) {
+  try {
+    return std::make_shared<TokenAutomaton>(std::move(automaton), vocabulary, std::string(view(prefix)));
+  } catch (const SpecialTokenError& error) {
+    std::vector<std::string> names;
+    for (const auto& [token, name] : vocabulary->specials()) {
+      if (!vocabulary->is_stop(token)) names.push_back(name);
+    }
+    const nb::object refusal = nb::module_::import_("tamis.grammars.errors").attr("no_special_token");
+    const nb::object made = refusal(error.name, names, error.is_stop);
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(made.ptr())), made.ptr());
+    throw nb::python_error();
+  }
+}
+
 StateId checked_state(const Automaton& automaton, std::int64_t state) {
   if (!automaton.has(state)) {
     throw nb::index_error(("state " + std::to_string(state) + " does not belong to this automaton").c_str());
@@ -326,10 +350,30 @@ NB_MODULE(_core, m) {
       "json_text", &schema::text_of, "value"_a, "what"_a,
       "The JSON of a Python value in ASCII without blanks; raises GrammarError where it has none, about `what` it is.");
 
-  nb::class_<MachineSource>(m, "MachineSource", nb::is_weak_referenceable(), "A language that no grammar can say; see GrammarBuilder.machine.");
+  nb::class_<MachineSource>(m, "MachineSource", nb::is_weak_referenceable(),
+                            "A language that no grammar can say; see GrammarBuilder.machine.");
   lark::bind(m);
   bind_regex(m);
   formats::bind_formats(m);
+  m.def(
+      "substring_machine",
+      [](const std::string& text, int unit) {
+        if (unit < 0 || unit > 2) throw nb::value_error("unit must be 0 (characters), 1 (words) or 2 (lines)");
+        const nb::gil_scoped_release release;
+        return substring_source(text, static_cast<SubstringUnit>(unit));
+      },
+      "text"_a, "unit"_a, "The machine of the pieces of a text: 0 runs of characters, 1 of words, 2 of lines.");
+  m.def(
+      "token_budget",
+      [](int tokens) {
+        if (tokens < 1 || tokens > kMostTokens) throw nb::value_error("tokens must be from 1 to 1,000,000,000");
+        return token_budget(tokens);
+      },
+      "tokens"_a, "All bytes, spelled with at most so many tokens; an operand of intersections.");
+  m.def("special_bytes", [](const std::string& name) {
+    const std::string bytes = special_bytes(name);
+    return nb::bytes(bytes.data(), bytes.size());
+  });
 
   nb::class_<Builder>(m, "GrammarBuilder", "Builds a grammar expression by expression; nodes are ints of this builder.")
       .def(nb::init<bool>(), "labels"_a = false,
@@ -349,6 +393,7 @@ NB_MODULE(_core, m) {
       .def("intersect", &Builder::intersect, "nodes"_a, "What all nodes accept; they must be regular.")
       .def("complement", &Builder::complement, "node"_a, "Every byte string that node, which must be regular, rejects.")
       .def("machine", &Builder::machine, "source"_a, "What a machine accepts.")
+      .def("special", &Builder::special, "name"_a, "The special token of this name; see Vocabulary.")
       .def("rule", &Builder::rule, "name"_a, "Declares a rule; the node refers to it.")
       .def("label", &Builder::label, "name"_a, "node"_a,
            "The node under a name that diagnostics can tell; without `labels` the node itself.")
@@ -366,7 +411,11 @@ NB_MODULE(_core, m) {
            "memory_limit is in bytes and holds for the automaton's whole life.");
 
   nb::class_<Vocabulary>(m, "Vocabulary", "The tokens of a model as bytes; None for tokens that are never text.")
-      .def("__init__", &make_vocabulary, "tokens"_a, "eos_ids"_a)
+      .def("__init__", &make_vocabulary, "tokens"_a, "eos_ids"_a, "special_tokens"_a = std::map<TokenId, std::string>())
+      .def_prop_ro(
+          "special_tokens",
+          [](const Vocabulary& v) { return std::map<TokenId, std::string>(v.specials().begin(), v.specials().end()); },
+          "The names of special tokens by id, those of stop tokens included.")
       .def_prop_ro("size", &Vocabulary::size)
       .def_prop_ro("eos_ids", &Vocabulary::stop_ids)
       .def_prop_ro("memory_bytes", &Vocabulary::memory_bytes)
@@ -374,7 +423,7 @@ NB_MODULE(_core, m) {
           "token_bytes",
           [](const Vocabulary& v, TokenId token) -> std::optional<nb::bytes> {
             if (token < 0 || static_cast<std::size_t>(token) >= v.size()) throw nb::index_error("no such token");
-            const auto& text = v.text(token);
+            const auto text = v.bytes(token);
             if (!text) return std::nullopt;
             return nb::bytes(text->data(), text->size());
           },
@@ -393,6 +442,18 @@ NB_MODULE(_core, m) {
           },
           "state"_a, "data"_a, "The state after these bytes, None where they cannot follow.")
       .def(
+          "end_token",
+          [](const Automaton& a, std::int64_t state) -> std::optional<StateId> {
+            const StateId checked = checked_state(a, state);
+            const nb::gil_scoped_release release;
+            const StateId next = a.end_token(checked);
+            if (next == Automaton::kDead) return std::nullopt;
+            return next;
+          },
+          "state"_a,
+          "The state when a token has ended with the last byte, None where it is one too many for a token budget; "
+          "advance counts no tokens.")
+      .def(
           "is_complete", [](const Automaton& a, std::int64_t state) { return a.is_complete(checked_state(a, state)); },
           "state"_a)
       .def(
@@ -404,12 +465,10 @@ NB_MODULE(_core, m) {
           },
           "data"_a)
       .def(
-          "bind",
-          [](std::shared_ptr<Automaton> a, std::shared_ptr<Vocabulary> v, const nb::bytes& prefix) {
-            return std::make_shared<TokenAutomaton>(std::move(a), std::move(v), std::string(view(prefix)));
-          },
-          "vocabulary"_a, "prefix"_a = nb::bytes("", 0),
-          "Over tokens; with a prefix, the strings are those of the automaton behind these bytes.")
+          "bind", &bind, "vocabulary"_a, "prefix"_a = nb::bytes("", 0),
+          "Over tokens; with a prefix, the strings are those of the automaton behind these bytes.  Raises GrammarError "
+          "where the vocabulary lacks a special token that the grammar asks for.")
+      .def_prop_ro("special_tokens", &Automaton::specials, "The names of the special tokens that the grammar asks for.")
       .def("next_bytes", &next_bytes, "state"_a, "The bytes that may come next, ascending.")
       .def("forced", &forced_bytes, "state"_a, "most"_a = 4096,
            "The bytes that must come, until there is a choice or the text may end; at most `most` of them.")

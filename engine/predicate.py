@@ -101,6 +101,21 @@ class Predicate:
         return Conjunction((other, self))
 
 
+class _Shown:
+    """A vocabulary whose special tokens of some names are the texts of these names."""
+
+    def __init__(self, vocabulary: Any, names: set[str]) -> None:
+        """Over `vocabulary`, which knows the names of its special tokens."""
+        self.size = vocabulary.size
+        self.eos_ids = vocabulary.eos_ids
+        self._bytes = vocabulary.token_bytes
+        self._names = {token: name.encode() for token, name in vocabulary.special_tokens.items() if name in names}
+
+    def token_bytes(self, token: int) -> bytes | None:
+        """The bytes of a token; None for other special tokens."""
+        return self._names.get(token) or self._bytes(token)  # type: ignore[no-any-return]
+
+
 @dataclass(frozen=True, slots=True)
 class Conjunction:
     """The strings that satisfy all `parts`: grammars, predicates, conjunctions."""
@@ -120,10 +135,17 @@ class Conjunction:
         object.__setattr__(self, "parts", tuple(sorted(flat, key=lambda part: isinstance(part, Predicate))))
 
     def bind(self, vocabulary: TokenVocabulary, prefix: bytes = b"") -> BoundConstraint:
-        """The conjunction over the tokens of `vocabulary`, behind `prefix`."""
+        """The conjunction over the tokens of `vocabulary`, behind `prefix`.
+
+        Predicates see the special tokens of grammars by name.
+        """
+        grammars = [part for part in self.parts if not isinstance(part, Predicate)]
+        asked = {name for part in grammars if hasattr(part, "compile") for name in part.compile().special_tokens}
+        shown = _Shown(vocabulary, asked) if asked else vocabulary
         bound = bound_behind(self.parts[0], vocabulary, prefix)
         for part in self.parts[1:]:
-            bound = Both(bound, bound_behind(part, vocabulary, prefix), vocabulary.size)
+            seen = shown if isinstance(part, Predicate) else vocabulary
+            bound = Both(bound, bound_behind(part, seen, prefix), vocabulary.size)
         return bound
 
     def __and__(self, other: Constraint) -> "Conjunction":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 
 class GrammarError(ValueError):
     """A grammar source cannot be used: what is wrong, where, and how to get out.
@@ -54,3 +56,20 @@ def _rebuild(
     message: str, line: int | None, column: int | None, pointer: str | None, text: str | None, hint: str | None
 ) -> GrammarError:
     return GrammarError(message, line=line, column=column, pointer=pointer, text=text, hint=hint)
+
+
+def no_special_token(name: str, names: list[str], is_stop: bool) -> GrammarError:
+    """The error of a grammar that asks for the special token `name`, bound to a vocabulary whose others are `names`."""
+    if is_stop:
+        return GrammarError(
+            f"the special token {name!r} ends a string in this vocabulary, so it cannot be a part of one",
+            text=name,
+            hint="Leave it out of the grammar, or out of the stop ids (eos_ids).",
+        )
+    near = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
+    known = ", ".join(map(repr, near or sorted(names)[:10])) or "none"
+    return GrammarError(
+        f"the vocabulary has no special token {name!r}",
+        text=name,
+        hint=f"{'Near ones' if near else 'Special tokens'}: {known}. Tokens that are text are written as text.",
+    )

@@ -9,13 +9,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import signature
-from typing import Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints
 
 from . import cache
 from ._core import Automaton, AutomatonLimitError, CompileError, GrammarBuilder, TokenAutomaton
 from .errors import GrammarError
 from .explanation import Explanation, explain
 from .vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from .algebra.expression import Expression
 
 # kind -> the module whose `lower(builder, source, **options)` turns such a source into a node of the builder.
 FRONT_ENDS: Final = {
@@ -25,7 +28,11 @@ FRONT_ENDS: Final = {
     "ebnf": ".ebnf",
     "gbnf": ".gbnf",
     "lark": ".lark",
+    "substring": ".substring",
+    "algebra": ".algebra",
 }
+
+_T = TypeVar("_T")
 
 DEFAULT_MEMORY_LIMIT: Final = 1 << 30
 _CACHED_AUTOMATA: Final = 256
@@ -34,11 +41,24 @@ _CACHED_AUTOMATA: Final = 256
 class Grammar:
     """An immutable, picklable set of strings, known by its source.
 
-    Made by `regex`, `choice`, `json_schema`, `ebnf`, `gbnf` or `lark`; equal when kind, source and options are.
+    Made by `regex`, `choice`, `json_schema`, `ebnf`, `gbnf`, `lark`, `text`, `substring_of`, `special`, `within` or
+    `recursive`; equal when kind, source and options are.  Grammars of all kinds combine, and a plain str stands for its
+    text:
+
+        a + b          a, then b                      a.repeat(2, 5)     from two to five; None: without bound
+        a | b          either                         a.optional()       a or nothing
+        a & b          both at once                   a.zero_or_more()   any number, none included
+        a - b          a, unless it is b              a.one_or_more()    one at least
+        ~a             any text that is not a
+
+    `~` is about texts: characters in UTF-8, the empty one included, without special tokens.  `&`, `-` and `~` take
+    grammars of every kind.  Whether parts without recursion agree is known to the byte; elsewhere a prefix may be let
+    in that nothing completes, never a complete text that is wrong.
+
     `grammar & predicate` restricts it further (see `tamis.engine.predicate`).
     """
 
-    __slots__ = ("_kind", "_lowered", "_options", "_source")
+    __slots__ = ("_expression", "_kind", "_lowered", "_options", "_source")
 
     def __init__(self, kind: str, source: str, options: Mapping[str, Any] | None = None) -> None:
         """Parse `source` at once, so that a bad one raises `GrammarError` here, as does an option of no front end."""
@@ -48,10 +68,31 @@ class Grammar:
             raise GrammarError(f"the source of a grammar is a str, not {type(source).__name__}")
         refuse_surrogates(source)
         self._kind = kind
-        self._source = source
+        self._source: str | None = source
+        self._expression: Expression | None = None
         checked = _checked(kind, _front_end(kind), {} if options is None else options)
         self._options = json.dumps(checked, sort_keys=True)
-        self._lowered = lowered(kind, source, self.options)
+        self._lowered: tuple[GrammarBuilder, int] | None = lowered(kind, source, self.options)
+
+    @classmethod
+    def of_expression(cls, expression: Expression) -> Grammar:
+        """The grammar of an expression (see `algebra`), whose parts are checked already: it is lowered when needed."""
+        made = object.__new__(cls)
+        made._kind = "algebra"
+        made._source = None
+        made._options = "{}"
+        made._expression = expression
+        made._lowered = None
+        return made
+
+    @property
+    def expression(self) -> Expression | None:
+        """What operators made it of; None for the other front ends."""
+        if self._expression is None and self._kind == "algebra":
+            from .algebra import read
+
+            self._expression = read(self.source)
+        return self._expression
 
     @property
     def kind(self) -> str:
@@ -59,7 +100,62 @@ class Grammar:
 
     @property
     def source(self) -> str:
+        if self._source is None:
+            from .algebra import write
+
+            assert self._expression is not None
+            self._source = write(self._expression)
         return self._source
+
+    def optional(self) -> Grammar:
+        """This or nothing."""
+        return self.repeat(0, 1)
+
+    def zero_or_more(self) -> Grammar:
+        """Any number of these in a row, none included."""
+        return self.repeat(0, None)
+
+    def one_or_more(self) -> Grammar:
+        """One of these or more in a row."""
+        return self.repeat(1, None)
+
+    def repeat(self, min: int, max: int | None) -> Grammar:
+        """From `min` to `max` of these in a row; None: without bound.  Large bounds cost nothing by themselves.
+
+        Raises GrammarError for what is no integer, below zero or the wrong way round.
+        """
+        from .algebra import repeated
+
+        return repeated(self, min, max)
+
+    def __add__(self, other: Grammar | str) -> Grammar:
+        return _combined("+", self, other)
+
+    def __radd__(self, other: str) -> Grammar:
+        return _combined("+", other, self)
+
+    def __or__(self, other: Grammar | str) -> Grammar:
+        return _combined("|", self, other)
+
+    def __ror__(self, other: str) -> Grammar:
+        return _combined("|", other, self)
+
+    def __and__(self, other: Grammar | str) -> Grammar:
+        return _combined("&", self, other)
+
+    def __rand__(self, other: str) -> Grammar:
+        return _combined("&", other, self)
+
+    def __sub__(self, other: Grammar | str) -> Grammar:
+        return _combined("-", self, other)
+
+    def __rsub__(self, other: str) -> Grammar:
+        return _combined("-", other, self)
+
+    def __invert__(self) -> Grammar:
+        from .algebra import complemented
+
+        return complemented(self)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -93,12 +189,12 @@ class Grammar:
 
     def passes(self) -> list[tuple[str, str]]:
         """(name of the pass, grammar as text) after each of the compiler's passes, the source first."""
-        builder, node = self._lowered
+        builder, node = self._lower()
         return builder.trace(node)
 
     def to_spec(self) -> dict[str, Any]:
         """Plain values from which `from_spec` makes an equal grammar, fit for JSON or msgpack."""
-        return {"kind": self._kind, "source": self._source, "options": self.options}
+        return {"kind": self._kind, "source": self.source, "options": self.options}
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> Grammar:
@@ -119,26 +215,38 @@ class Grammar:
         return hash(self._key)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Grammar, (self._kind, self._source, self.options)
+        return Grammar, (self._kind, self.source, self.options)
 
     def __repr__(self) -> str:
-        source = self._source if len(self._source) <= 60 else self._source[:57] + "..."
+        try:
+            source = self.source if len(self.source) <= 60 else self.source[:57] + "..."
+        except GrammarError:  # a placeholder of `recursive`
+            return f"<Grammar {self._kind}, not defined yet>"
         return f"<Grammar {self._kind} {source!r}>"
 
     @property
     def _key(self) -> tuple[str, str, str]:
-        return (self._kind, self._source, self._options)
+        return (self._kind, self.source, self._options)
+
+    def _lower(self) -> tuple[GrammarBuilder, int]:
+        if self._lowered is None:
+            from .algebra import lower_expression
+
+            assert self._expression is not None
+            expression, builder = self._expression, GrammarBuilder()
+            self._lowered = builder, _guarded(lambda: lower_expression(builder, expression), None)
+        return self._lowered
 
     def _compiled(self, memory_limit: int) -> Automaton:
-        builder, node = self._lowered
+        builder, node = self._lower()
         try:
             return builder.compile(node, memory_limit=memory_limit)
         except CompileError as error:
-            raise GrammarError(str(error), text=self._source) from None
+            raise GrammarError(str(error), text=self.source) from None
         except AutomatonLimitError as error:
             raise GrammarError(
                 f"the grammar is too large to start with: {error}",
-                text=self._source,
+                text=self.source,
                 hint="smaller bounds of repetitions and fewer alternatives make it smaller",
             ) from None
 
@@ -148,11 +256,17 @@ def lowered(kind: str, source: str, options: Mapping[str, Any], *, labels: bool 
 
     With `labels` rules keep their names, for explanations. Raises GrammarError.
     """
-    try:
-        if not labels:
-            return cache.lowered(kind, source, options, _front_end(kind))
+    front_end = _front_end(kind)
+    if labels:
         builder = GrammarBuilder(labels=True)
-        return builder, _front_end(kind)(builder, source, **options)
+        return builder, _guarded(lambda: front_end(builder, source, **options), source)
+    return _guarded(lambda: cache.lowered(kind, source, options, front_end), source)
+
+
+def _guarded(lower: Callable[[], _T], source: str | None) -> _T:
+    """What `lower` returns; what the builder refuses becomes a GrammarError."""
+    try:
+        return lower()
     except CompileError as error:
         raise GrammarError(str(error), text=source) from None
     except RecursionError:
@@ -162,6 +276,12 @@ def lowered(kind: str, source: str, options: Mapping[str, Any], *, labels: bool 
 def _front_end(kind: str) -> Callable[..., int]:
     lower: Callable[..., int] = import_module(FRONT_ENDS[kind], __package__).lower
     return lower
+
+
+def _combined(operator: str, left: Grammar | str, right: Grammar | str) -> Grammar:
+    from .algebra import combined  # which needs this module
+
+    return combined(operator, left, right)
 
 
 def refuse_surrogates(source: str) -> None:

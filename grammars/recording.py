@@ -11,7 +11,20 @@ from .machines import make, recipe
 Call = list[Any]  # the name of a method, then its arguments
 
 _METHODS: Final = (
-    *("chars", "literal", "text", "seq", "alt", "repeat", "intersect", "complement", "machine", "rule", "define"),
+    *(
+        "chars",
+        "literal",
+        "text",
+        "seq",
+        "alt",
+        "repeat",
+        "intersect",
+        "complement",
+        "machine",
+        "special",
+        "rule",
+        "define",
+    ),
 )
 
 
@@ -66,6 +79,9 @@ class RecordingBuilder:
         if made is not None:
             self.calls.append(["machine", made.maker, *made.arguments])
         return self.builder.machine(source)
+
+    def special(self, name: str, /) -> int:
+        return int(self._called("special", name))
 
     def rule(self, name: str, /) -> int:
         return int(self._called("rule", name))

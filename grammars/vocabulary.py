@@ -12,8 +12,12 @@ from . import _core
 class Vocabulary(_core.Vocabulary):
     """The tokens of a model as bytes, in a trie that every grammar shares.
 
-    `Vocabulary(tokens, eos_ids)`: `tokens[i]` is the bytes of token i, or None where the token is never text (special
-    tokens, padding).  `eos_ids` end a string: they are allowed exactly when it is complete.
+    `Vocabulary(tokens, eos_ids, special_tokens)`: `tokens[i]` is the bytes of token i, or None where the token is never
+    text (special tokens, padding).  `eos_ids` end a string: they are allowed exactly when it is complete.
+    `special_tokens` are the names of special tokens by id: only a grammar that asks for one, by `special(name)`, allows
+    it.  Grammars are about texts in UTF-8, so tokens that contain the byte 0xFF are never allowed.
+
+    Raises ValueError for ids that are not in `tokens`, and for special tokens that have bytes or no name.
     """
 
     @classmethod
@@ -41,11 +45,15 @@ class Vocabulary(_core.Vocabulary):
         tokens: list[bytes | None] = [None] * width
         for text, token in backend.get_vocab(with_added_tokens=False).items():
             tokens[token] = spelling(text)
+        names: dict[int, str] = {}
         for token, added in backend.get_added_tokens_decoder().items():
             tokens[token] = None if added.special else added.content.encode()
-        for token in tokenizer.all_special_ids:
+            if added.special:
+                names[token] = added.content
+        for name, token in zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True):
             tokens[token] = None
-        return cls(tokens, sorted(set(eos_ids)))
+            names[token] = str(name)
+        return cls(tokens, sorted(set(eos_ids)), names)
 
     def __repr__(self) -> str:
         return f"<Vocabulary of {self.size} tokens, eos_ids {self.eos_ids}>"

@@ -142,6 +142,9 @@ void Automaton::begin(std::shared_ptr<const Grammar> grammar) {
   states_ = {};
   returned_.clear();
   context_unions_ = {};
+  token_ends_.clear();
+  counts_tokens_ = false;
+  for (const auto& machine : nfa_->grammar().machines) counts_tokens_ = counts_tokens_ || machine->counts_tokens();
   for (Chunk& chunk : chunks_) {
     chunk.cells.store(nullptr);
     chunk.complete.store(nullptr);
@@ -162,6 +165,10 @@ std::uint32_t Automaton::nested_step(std::uint32_t state, std::size_t byte_class
   const auto from = static_cast<StateId>(state);
   const std::uint32_t known = cell(from, byte_class).load(std::memory_order_relaxed);
   return known != kUnknown ? known - kOffset : static_cast<std::uint32_t>(make_step_locked(from, byte_class));
+}
+
+std::uint32_t Automaton::nested_end_token(std::uint32_t state) {
+  return static_cast<std::uint32_t>(make_token_end_locked(static_cast<StateId>(state)));
 }
 
 bool Automaton::nested_complete(std::uint32_t state) const { return is_complete(static_cast<StateId>(state)); }
@@ -229,6 +236,27 @@ StateId Automaton::make_single_step(StateId state, std::size_t byte_class) const
       cells[c].store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
   }
   return next;
+}
+
+StateId Automaton::make_token_end(StateId state) const {
+  const std::lock_guard lock(mutex_);
+  return make_token_end_locked(state);
+}
+
+StateId Automaton::make_token_end_locked(StateId state) const {
+  if (const auto found = token_ends_.find(state); found != token_ends_.end()) return found->second;
+  check_budget();
+  const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
+  Configurations left;
+  for (std::size_t i = 1; i < words.size(); i += 2) {
+    const SubsetId subset = subsets_->end_token(words[i]);
+    if (subsets_->info(subset).consumes) left.push_back({subset, words[i + 1]});
+  }
+  const bool may_end = words[0] != 0;
+  merge(left);
+  const StateId made = left.empty() && !may_end ? kDead : interned(words_of(may_end, left));
+  token_ends_.emplace(state, made);
+  return made;
 }
 
 std::optional<Automaton::Loop> Automaton::loop(StateId state) const {
@@ -383,7 +411,8 @@ void Automaton::check_budget() const {
 
 std::size_t Automaton::memory_bytes() const {
   return nfa_->memory_bytes() + subsets_->memory_bytes() + contexts_.memory_bytes() + states_.memory_bytes() +
-         returned_.capacity() * sizeof(ContextId) + context_unions_.memory_bytes() + block_bytes_;
+         returned_.capacity() * sizeof(ContextId) + context_unions_.memory_bytes() + token_ends_.size() * 32 +
+         block_bytes_;
 }
 
 Automaton::Statistics Automaton::statistics() const {

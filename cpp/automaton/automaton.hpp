@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "../flat_map.hpp"
@@ -60,6 +61,9 @@ class Automaton : private NestedStates {
     }
     return state;
   }
+  // The state when a token has ended with the last byte; kDead where the token is one too many.  Bytes alone end none.
+  StateId end_token(StateId state) const { return counts_tokens_ && state != kDead ? make_token_end(state) : state; }
+  bool counts_tokens() const { return counts_tokens_; }  // where not, end_token changes nothing
   bool is_complete(StateId state) const {
     const auto [chunk, index] = place(state);
     return chunks_[chunk].complete.load(std::memory_order_acquire)[index];
@@ -89,6 +93,9 @@ class Automaton : private NestedStates {
 
   Statistics statistics() const;
 
+  // The names of the special tokens that the grammar asks for; what it is bound to must have them.
+  const std::vector<std::string>& specials() const { return nfa_->grammar().specials; }
+
  private:
   using ContextId = std::uint32_t;
   static constexpr ContextId kBottom = 0;  // what the start is called from: nothing may follow, the string may end
@@ -112,6 +119,7 @@ class Automaton : private NestedStates {
 
   std::uint32_t nested_start(Nfa::StateId state) override;
   std::uint32_t nested_step(std::uint32_t state, std::size_t byte_class) override;
+  std::uint32_t nested_end_token(std::uint32_t state) override;
   bool nested_complete(std::uint32_t state) const override;
 
   static std::pair<std::size_t, std::size_t> place(StateId state) {
@@ -127,6 +135,8 @@ class Automaton : private NestedStates {
   StateId make_step(StateId state, std::size_t byte_class) const;
   StateId make_step_locked(StateId state, std::size_t byte_class) const;
   StateId make_single_step(StateId state, std::size_t byte_class) const;
+  StateId make_token_end(StateId state) const;
+  StateId make_token_end_locked(StateId state) const;
   SubsetId rule_start(RuleId rule) const;
   void begin(std::shared_ptr<const Grammar> grammar);
   StateId interned(const std::vector<std::uint32_t>& words) const;
@@ -156,11 +166,13 @@ class Automaton : private NestedStates {
   mutable Interner<std::uint32_t> states_;                 // likewise
   mutable std::vector<ContextId> returned_;                // per context, kNoContext until known
   mutable FlatMap<ContextId> context_unions_;
+  mutable std::unordered_map<StateId, StateId> token_ends_;
   mutable std::array<Chunk, 32> chunks_;
   mutable std::atomic<std::uint32_t> count_{0};
   mutable std::vector<std::unique_ptr<void, void (*)(void*)>> blocks_;
   mutable std::size_t block_bytes_ = 0;
   StateId start_ = kDead;
+  bool counts_tokens_ = false;
 };
 
 }  // namespace tamis

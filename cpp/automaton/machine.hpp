@@ -36,6 +36,8 @@ class Machine {
   // Throws LimitError where it would take too much time or memory to say.
   virtual State step(State state, std::uint8_t byte) = 0;
   virtual bool is_complete(State state) = 0;
+  // A token has ended after the bytes read so far; kDead where no other may follow in what the machine reads.
+  virtual State end_token(State state) { return state; }
   virtual std::size_t memory_bytes() const = 0;
   virtual Circumstances describe(State) { return {}; }
 };
@@ -50,6 +52,7 @@ class MachineSource {
   virtual std::unique_ptr<Machine> make() const = 0;
   virtual bool accepts_empty() const = 0;
   virtual std::string name() const { return "a condition that is no grammar's"; }
+  virtual bool counts_tokens() const { return false; }  // end_token may change a state
   // Marks each byte b (and 256, the end) that the machine may treat differently from byte b - 1.
   virtual void mark_byte_classes(std::bitset<257>& starts) const { starts.set(); }
 };

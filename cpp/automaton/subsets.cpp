@@ -345,7 +345,7 @@ std::size_t Subsets::memory_bytes() const {
   return machines + loops_.size() * 48 + tuples_.memory_bytes() + continues_.capacity() + subsets_.memory_bytes() +
          frames_.memory_bytes() + tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) +
          rows_.capacity() * sizeof(rows_[0]) + row_bytes_ + read_.memory_bytes() + unions_.memory_bytes() +
-         seen_plain_.capacity() * 4;
+         token_ends_.size() * 32 + seen_plain_.capacity() * 4;
 }
 
 SubsetId Subsets::interned(const std::vector<Position>& positions) {
@@ -415,6 +415,48 @@ Subsets::TupleId Subsets::tuple_step(TupleId tuple, std::size_t byte_class) {
                         ? nested_.nested_step(component, byte_class)
                         : static_cast<std::uint32_t>(machines_[operands[i].start]->step(
                               static_cast<Machine::State>(component), classes_.representative[byte_class]));
+      }
+      gone = component == NestedStates::kGone;
+    }
+    if (gone && !operands[i].negated) return kNoTuple;
+  }
+  return interned_tuple(next);
+}
+
+SubsetId Subsets::end_token(SubsetId subset) {
+  if (const auto found = token_ends_.find(subset); found != token_ends_.end()) return found->second;
+  std::vector<Position> left;
+  for (const Position p : subsets_.copy(subset)) {
+    if (nfa_.states[state_of(p)].kind != Nfa::Kind::kBoolean || is_unentered(p)) {
+      left.push_back(p);
+      continue;
+    }
+    const FrameId parent = frames_.begin(frame_of(p))[0];
+    const TupleId next = tuple_end_token(frames_.begin(frame_of(p))[1]);
+    if (next != kNoTuple) left.push_back(position(state_of(p), 1, frame(parent, next)));
+  }
+  std::sort(left.begin(), left.end());
+  left.erase(std::unique(left.begin(), left.end()), left.end());
+  const SubsetId made = interned(left);
+  token_ends_.emplace(subset, made);
+  return made;
+}
+
+Subsets::TupleId Subsets::tuple_end_token(TupleId tuple) {
+  std::vector<std::uint32_t> next = tuples_.copy(tuple);
+  const Nfa::Boolean& operands = nfa_.booleans[next[0]];
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    std::uint32_t& component = next[i + 1];
+    bool gone;
+    if (operands[i].kind == Nfa::OperandKind::kRegular) {
+      component = end_token(component);
+      gone = component == kEmpty;
+    } else {
+      if (component != NestedStates::kGone) {
+        component = operands[i].kind == Nfa::OperandKind::kGrammar
+                        ? nested_.nested_end_token(component)
+                        : static_cast<std::uint32_t>(
+                              machines_[operands[i].start]->end_token(static_cast<Machine::State>(component)));
       }
       gone = component == NestedStates::kGone;
     }

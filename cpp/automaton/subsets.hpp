@@ -44,6 +44,7 @@ class NestedStates {
   static constexpr std::uint32_t kGone = 0xFFFFFFFFU;
   virtual std::uint32_t nested_start(Nfa::StateId state) = 0;
   virtual std::uint32_t nested_step(std::uint32_t state, std::size_t byte_class) = 0;
+  virtual std::uint32_t nested_end_token(std::uint32_t state) = 0;
   virtual bool nested_complete(std::uint32_t state) const = 0;
 
  protected:
@@ -77,6 +78,8 @@ class Subsets {
   SubsetId step(SubsetId subset, std::size_t byte_class);
   // The byte classes that lead to the same place have the same number; those with number 0 lead nowhere.
   const std::vector<std::uint16_t>& ways(SubsetId subset) { return row(subset).ways->of; }
+  // What is left when a token has ended: combinations that count tokens have counted it, or are gone.
+  SubsetId end_token(SubsetId subset);
   SubsetId unite(SubsetId a, SubsetId b);
   const Info& info(SubsetId subset) const { return infos_[subset]; }
   const std::vector<Call>& calls(SubsetId subset);
@@ -166,6 +169,7 @@ class Subsets {
   FrameId frame(FrameId parent, std::uint32_t value);
   TupleId tuple_start(std::uint32_t combination);
   TupleId tuple_step(TupleId tuple, std::size_t byte_class);
+  TupleId tuple_end_token(TupleId tuple);
   TupleId interned_tuple(const std::vector<std::uint32_t>& tuple);
   bool accepts(TupleId tuple) const;
   bool can_continue(TupleId tuple);
@@ -192,6 +196,7 @@ class Subsets {
   std::vector<std::uint64_t> reading_;               // one of them, to be interned
   std::vector<const Partition*> partition_of_read_;  // one for each of them
   FlatMap<SubsetId> unions_;
+  std::unordered_map<SubsetId, SubsetId> token_ends_;
 
   Interner<std::uint32_t> frames_;  // (parent, count or tuple)
   Interner<std::uint32_t> tuples_;  // (combination, subset per operand)

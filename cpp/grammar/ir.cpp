@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "../hash.hpp"
+#include "../special.hpp"
 
 namespace tamis {
 namespace {
@@ -282,6 +283,16 @@ NodeId Grammar::machine(std::shared_ptr<const MachineSource> source) {
   out.a = static_cast<std::uint32_t>(known - machines.begin());
   if (known == machines.end()) machines.push_back(std::move(source));
   return intern(out);
+}
+
+NodeId Grammar::special(const std::string& name) {
+  if (std::find(specials.begin(), specials.end(), name) == specials.end()) specials.push_back(name);
+  std::vector<NodeId> nodes;
+  for (const char c : special_bytes(name)) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    nodes.push_back(chars({{byte, byte}}, Codec::kBytes));
+  }
+  return seq(nodes);
 }
 
 RuleId Grammar::add_rule(std::string name) {

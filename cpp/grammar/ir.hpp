@@ -102,6 +102,9 @@ class Grammar {
 
   NodeId machine(std::shared_ptr<const MachineSource> source);
 
+  // The special token of a name, as special_bytes spells it.
+  NodeId special(const std::string& name);
+
   NodeId rule(std::string name);
   RuleId add_rule(std::string name);
   // The same language under a name that diagnostics can tell: a rule that is never inlined.
@@ -117,6 +120,7 @@ class Grammar {
 
   std::vector<Rule> rules;
   std::vector<std::shared_ptr<const MachineSource>> machines;
+  std::vector<std::string> specials;  // the names of all special tokens that were asked for
   NodeId start = kNothing;
 
  private:

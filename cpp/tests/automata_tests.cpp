@@ -11,8 +11,10 @@
 #include "../automaton/automaton.hpp"
 #include "../automaton/byte_machine.hpp"
 #include "../automaton/diagnosis.hpp"
+#include "../automaton/token_budget.hpp"
 #include "../grammar/ir.hpp"
 #include "../grammar/passes.hpp"
+#include "../substring/suffix_automaton.hpp"
 #include "../vocabulary/token_automaton.hpp"
 #include "random_case.hpp"
 
@@ -193,6 +195,55 @@ void test_vocabulary() {
   EXPECT(t.advance(t.start(), 7) == TokenAutomaton::kRejected);
 }
 
+void test_special_tokens_and_budgets() {
+  using Tokens = std::vector<std::optional<std::string>>;
+  const auto vocabulary =
+      std::make_shared<const Vocabulary>(Tokens{std::nullopt, "a", "b", "ab", std::nullopt, "\xFF", "<s>"},
+                                         std::vector<TokenId>{0}, Vocabulary::Specials{{4, "<s>"}});
+  EXPECT(!vocabulary->bytes(4) && vocabulary->bytes(5) == "\xFF");
+  Grammar g;
+  const NodeId any = g.repeat(g.any_byte(), 0, Grammar::kUnbounded);
+  const NodeId part = g.intersect({any, g.machine(token_budget(2))});
+  g.start = g.seq({letters(g, "a"), part, g.special("<s>")});
+  const auto automaton = std::make_shared<const Automaton>(std::make_shared<const Grammar>(g), Automaton::Limits{});
+  const TokenAutomaton t(automaton, vocabulary);
+  EXPECT((*t.mask(t.start()))[0] == 0b1010);
+  std::int64_t state = t.advance(t.start(), 3);
+  EXPECT((*t.mask(state))[0] == 0b1011110);
+  state = t.advance(state, 2);
+  EXPECT((*t.mask(state))[0] == 0b0010000);
+  EXPECT(t.is_complete(t.advance(state, 4)));
+  EXPECT(accepts(*automaton, "aaaaaaaaaa\xFF<s>\xFE"));
+  try {
+    const TokenAutomaton none(automaton, std::make_shared<const Vocabulary>(Tokens{"a"}, std::vector<TokenId>{}));
+    EXPECT(false);
+  } catch (const SpecialTokenError& error) {
+    EXPECT(error.name == "<s>" && !error.is_stop);
+  }
+}
+
+void test_substrings() {
+  std::mt19937 random(3);
+  for (int round = 0; round < 200; ++round) {
+    std::string text;
+    for (unsigned i = random() % 30; i > 0; --i) text += "ab \n"[random() % (round % 4 + 1)];
+    const SuffixAutomaton automaton(text);
+    EXPECT(automaton.memory_bytes() > 0);
+    for (std::size_t from = 0; from <= text.size(); ++from) {
+      SuffixAutomaton::State state = SuffixAutomaton::kStart;
+      for (std::size_t at = from; at < text.size(); ++at) {
+        state = automaton.step(state, static_cast<std::uint8_t>(text[at]));
+        const std::string piece = text.substr(from, at + 1 - from);
+        EXPECT(automaton.end(state) == text.find(piece) + piece.size() - 1);
+        for (const char next : std::string("ab \n")) {
+          const bool found = text.find(piece + next) != std::string::npos;
+          EXPECT((automaton.step(state, static_cast<std::uint8_t>(next)) != SuffixAutomaton::kDead) == found);
+        }
+      }
+    }
+  }
+}
+
 // Random bytes as grammars and texts, against the slow recogniser.
 void test_random_cases() {
   std::mt19937 random(7);
@@ -241,6 +292,8 @@ int main() {
   test_places();
   test_places_of_random_cases();
   test_vocabulary();
+  test_special_tokens_and_budgets();
+  test_substrings();
   test_random_cases();
   test_threads();
   std::puts("all passed");

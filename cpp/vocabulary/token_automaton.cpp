@@ -112,6 +112,12 @@ class TokenAutomaton::MaskWalk {
     }
   }
 
+  // Whether a token of the node, if there is one, may end in a state.
+  bool may_end_token(const Trie& trie, std::uint32_t node, StateId state) const {
+    return !automaton_.counts_tokens() || trie[node].first_token == trie[node + 1].first_token ||
+           automaton_.end_token(state) != Automaton::kDead;
+  }
+
   Run* run_at(StateId state) {
     const auto [found, inserted] = runs_.try_emplace(state);
     if (inserted) {
@@ -243,7 +249,7 @@ class TokenAutomaton::MaskWalk {
     if (path_.size() <= trie.height()) path_.resize(trie.height() + 1);
     std::size_t depth = 0;
     const auto enter = [&](std::uint32_t here, Place at) {
-      set_tokens(trie, here, here + 1, true);
+      if (at.run != nullptr || may_end_token(trie, here, at.state)) set_tokens(trie, here, here + 1, true);
       const Trie::Children children = trie.children(here);
       if (children.nodes.empty()) return;
       if (at.run == nullptr && (trie[here].skip - here > kSmall || trie.repeats(here))) at.run = run_at(at.state);
@@ -295,7 +301,7 @@ class TokenAutomaton::MaskWalk {
       if (!compared.settled) leave_run(*run, 1, compared.runs, node + 1, here.skip);
       return;
     }
-    if (!compared.wide) set_tokens(trie_, node, node + 1, true);
+    if (!compared.wide) set_tokens(trie_, node, node + 1, may_end_token(trie_, node, next));
     const Trie::Children children = trie_.children(node);
     for (std::size_t i = 0; i < children.nodes.size(); ++i) {
       const std::uint32_t child = children.nodes[i];
@@ -328,7 +334,19 @@ class TokenAutomaton::MaskWalk {
 
 TokenAutomaton::TokenAutomaton(std::shared_ptr<const Automaton> automaton, std::shared_ptr<const Vocabulary> vocabulary,
                                std::string prefix)
-    : automaton_(std::move(automaton)), vocabulary_(std::move(vocabulary)), prefix_(std::move(prefix)) {}
+    : automaton_(std::move(automaton)), vocabulary_(std::move(vocabulary)), prefix_(std::move(prefix)) {
+  const auto& known = vocabulary_->specials();
+  for (const std::string& name : automaton_->specials()) {
+    bool found = false;
+    bool allowed = false;
+    for (const auto& [token, other] : known) {
+      if (other != name) continue;
+      found = true;
+      allowed = allowed || !vocabulary_->is_stop(token);
+    }
+    if (!allowed) throw SpecialTokenError(name, found);
+  }
+}
 
 std::string_view TokenAutomaton::rest_of_prefix(std::int64_t state) const {
   const std::int64_t read = kEnd - 1 - state;
@@ -356,11 +374,11 @@ std::int64_t TokenAutomaton::advance(std::int64_t state, TokenId token) const {
     const std::size_t common = std::min(rest.size(), text->size());
     if (rest.substr(0, common) != std::string_view(*text).substr(0, common)) return kRejected;
     if (text->size() < rest.size()) return state - static_cast<std::int64_t>(text->size());
-    return automaton_->advance(automaton_->start(), std::string_view(*text).substr(rest.size()));
+    return automaton_->end_token(automaton_->advance(automaton_->start(), std::string_view(*text).substr(rest.size())));
   }
   const auto inner = static_cast<StateId>(state);
   if (vocabulary_->is_stop(token)) return automaton_->is_complete(inner) ? kEnd : kRejected;
-  return text ? automaton_->advance(inner, *text) : kRejected;
+  return text ? automaton_->end_token(automaton_->advance(inner, *text)) : kRejected;
 }
 
 bool TokenAutomaton::is_complete(std::int64_t state) const {
@@ -402,11 +420,11 @@ std::size_t TokenAutomaton::cached_mask_bytes() const {
 // The tokens that the rest of the prefix begins with, and those that it is the beginning of, as far as the grammar
 // takes what they add.
 TokenAutomaton::Mask TokenAutomaton::prefix_mask(std::string_view rest) const {
-  const auto& trie = vocabulary_->trie();
-  const auto& tokens = vocabulary_->token_list();
+  const Trie& trie = vocabulary_->trie();
+  const auto& tokens = trie.tokens();
   Mask mask((vocabulary_->size() + 31) / 32);
   std::uint32_t node = 0;
-  std::uint32_t end = static_cast<std::uint32_t>(trie.size() - 1);
+  std::uint32_t end = trie.size();
   for (std::size_t depth = 0; depth < rest.size(); ++depth) {
     while (node < end && trie[node].byte != static_cast<std::uint8_t>(rest[depth])) node = trie[node].skip;
     if (node >= end) return mask;
@@ -415,7 +433,7 @@ TokenAutomaton::Mask TokenAutomaton::prefix_mask(std::string_view rest) const {
     for (std::uint32_t t = trie[node].first_token; t < trie[last].first_token; ++t) {
       const std::string_view added = std::string_view(*vocabulary_->text(tokens[t]))
                                          .substr(std::min(rest.size(), vocabulary_->text(tokens[t])->size()));
-      if (automaton_->advance(automaton_->start(), added) == Automaton::kDead) continue;
+      if (automaton_->end_token(automaton_->advance(automaton_->start(), added)) == Automaton::kDead) continue;
       mask[static_cast<std::size_t>(tokens[t]) / 32] |= 1U << (static_cast<std::uint32_t>(tokens[t]) % 32);
     }
     ++node;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -14,6 +15,14 @@
 
 namespace tamis {
 
+// The grammar asks for a special token that the vocabulary does not have, or that ends a string.
+struct SpecialTokenError : std::runtime_error {
+  SpecialTokenError(std::string name, bool is_stop)
+      : std::runtime_error("no special token " + name), name(std::move(name)), is_stop(is_stop) {}
+  std::string name;
+  bool is_stop;
+};
+
 class TokenAutomaton {
  public:
   // The state after a stop token: not complete, and nothing may follow.
@@ -22,7 +31,8 @@ class TokenAutomaton {
 
   using Mask = std::vector<std::uint32_t>;  // bit i % 32 of word i / 32 belongs to token i
 
-  // Strings are those of the automaton behind `prefix`: the bytes of a token that was taken back from a prompt.
+  // Strings are those of the automaton behind `prefix`: the bytes of a token that was taken back from a prompt.  Throws
+  // SpecialTokenError.
   TokenAutomaton(std::shared_ptr<const Automaton> automaton, std::shared_ptr<const Vocabulary> vocabulary,
                  std::string prefix = {});
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "../special.hpp"
 #include "runs.hpp"
 
 namespace tamis {
@@ -12,8 +13,11 @@ constexpr std::size_t kKeptRuns = 64;
 
 }  // namespace
 
-Vocabulary::Vocabulary(std::vector<std::optional<std::string>> tokens, std::vector<TokenId> stop_ids)
-    : tokens_(std::move(tokens)), stop_ids_(std::move(stop_ids)), is_stop_(tokens_.size()) {
+Vocabulary::Vocabulary(std::vector<std::optional<std::string>> tokens, std::vector<TokenId> stop_ids, Specials specials)
+    : tokens_(std::move(tokens)),
+      stop_ids_(std::move(stop_ids)),
+      is_stop_(tokens_.size()),
+      specials_(std::move(specials)) {
   if (tokens_.empty()) throw std::invalid_argument("a vocabulary needs at least one token");
   std::sort(stop_ids_.begin(), stop_ids_.end());
   stop_ids_.erase(std::unique(stop_ids_.begin(), stop_ids_.end()), stop_ids_.end());
@@ -24,13 +28,40 @@ Vocabulary::Vocabulary(std::vector<std::optional<std::string>> tokens, std::vect
     }
     is_stop_[static_cast<std::size_t>(stop)] = true;
   }
-  std::vector<std::pair<std::string_view, TokenId>> strings;
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     // A token without bytes would let a string grow for ever without changing.
     if (tokens_[i] && (tokens_[i]->empty() || is_stop_[i])) tokens_[i].reset();
+    if (tokens_[i] && tokens_[i]->find(kSpecialBegin) != std::string::npos) {
+      unread_.emplace(static_cast<TokenId>(i), *std::exchange(tokens_[i], std::nullopt));
+    }
+  }
+  spell_specials();
+  std::vector<std::pair<std::string_view, TokenId>> strings;
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
     if (tokens_[i]) strings.emplace_back(*tokens_[i], static_cast<TokenId>(i));
   }
   trie_ = Trie(std::move(strings));
+}
+
+void Vocabulary::spell_specials() {
+  std::sort(specials_.begin(), specials_.end());
+  for (const auto& [token, name] : specials_) {
+    const std::string number = std::to_string(token);
+    if (token < 0 || static_cast<std::size_t>(token) >= tokens_.size()) {
+      throw std::invalid_argument("special token " + number + " is not in a vocabulary of " +
+                                  std::to_string(tokens_.size()) + " tokens");
+    }
+    if (bytes(token)) throw std::invalid_argument("token " + number + " has bytes, so it is not special");
+    if (name.empty()) throw std::invalid_argument("special token " + number + " needs a name");
+    if (is_stop(token)) continue;
+    tokens_[static_cast<std::size_t>(token)] = special_bytes(name);
+  }
+}
+
+std::optional<std::string> Vocabulary::bytes(TokenId token) const {
+  if (const auto found = unread_.find(token); found != unread_.end()) return found->second;
+  const auto& text = this->text(token);
+  return text && text->front() != kSpecialBegin ? text : std::nullopt;
 }
 
 std::shared_ptr<const TokenRuns> Vocabulary::runs(const std::shared_ptr<const ByteMachine>& machine) const {

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -19,15 +20,22 @@ class TokenRuns;
 
 class Vocabulary {
  public:
+  using Specials = std::vector<std::pair<TokenId, std::string>>;
+
   // tokens[i]: the bytes of token i; none for special tokens, which are never text.  Stop tokens end a string; they
-  // are never text either.  Throws std::invalid_argument where a stop id is out of range or there is no token.
-  Vocabulary(std::vector<std::optional<std::string>> tokens, std::vector<TokenId> stop_ids);
+  // are never text either.  specials: the names by which grammars ask for special tokens.  Throws
+  // std::invalid_argument where an id is out of range, there is no token, or a special token is text or has no name.
+  Vocabulary(std::vector<std::optional<std::string>> tokens, std::vector<TokenId> stop_ids, Specials specials = {});
 
   std::size_t size() const { return tokens_.size(); }
   const std::vector<TokenId>& stop_ids() const { return stop_ids_; }
   bool is_stop(TokenId token) const { return is_stop_[static_cast<std::size_t>(token)]; }
-  // None for special and stop tokens and for those without any bytes: none of them may be sampled as text.
+  // What automata read: the bytes of a token, special_bytes of a special one with a name.  None for other special
+  // tokens, stop tokens, those without any bytes and those that could be taken for a part of special_bytes.
   const std::optional<std::string>& text(TokenId token) const { return tokens_[static_cast<std::size_t>(token)]; }
+  // The bytes of a token; none for special and stop tokens.
+  std::optional<std::string> bytes(TokenId token) const;
+  const Specials& specials() const { return specials_; }
 
   const Trie& trie() const { return trie_; }
 
@@ -37,11 +45,15 @@ class Vocabulary {
   std::size_t memory_bytes() const;
 
  private:
+  void spell_specials();
+
   using KeptRuns = std::pair<std::shared_ptr<const ByteMachine>, std::shared_ptr<const TokenRuns>>;
 
   std::vector<std::optional<std::string>> tokens_;
   std::vector<TokenId> stop_ids_;
   std::vector<bool> is_stop_;
+  Specials specials_;                                // by id
+  std::unordered_map<TokenId, std::string> unread_;  // the bytes of tokens that automata may not read
   Trie trie_;
   mutable std::mutex mutex_;
   mutable std::list<KeptRuns> runs_;  // the one used last comes first

@@ -45,6 +45,9 @@ def vocabulary_of(tokenizer: Any, eos: Sequence[int], size: int | None = None) -
 
 
 def text_of(vocabulary: Any, tokens: Sequence[int], prefix: bytes = b"") -> str:
-    """The bytes of tokens behind `prefix` as UTF-8, with special tokens left out; no UTF-8 becomes U+FFFD."""
-    pieces = (vocabulary.token_bytes(token) for token in tokens if token < vocabulary.size)
-    return b"".join(piece or b"" for piece in pieces)[len(prefix) :].decode("utf-8", errors="replace")
+    """The bytes of tokens behind `prefix` as UTF-8, special tokens by their names; no UTF-8 becomes U+FFFD."""
+    names = vocabulary.special_tokens
+    pieces = (
+        vocabulary.token_bytes(token) or names.get(token, "").encode() for token in tokens if token < vocabulary.size
+    )
+    return b"".join(pieces)[len(prefix) :].decode("utf-8", errors="replace")

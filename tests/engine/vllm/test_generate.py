@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from tamis.engine import Engine, Progress, generate
 from tamis.engine.generate import close_default_engine
-from tamis.grammars import Grammar
+from tamis.grammars import Grammar, GrammarError, regex, special
 from tiny import PROMPT
 
 GRAMMAR = Grammar("regex", "(ab|ba|cc|d)*")
@@ -72,3 +72,13 @@ def test_one_prompt_one_result_a_list_a_list(engine: Engine) -> None:
     assert len(engine.generate(["ab"], GRAMMAR, max_tokens=5)) == 1
     assert len(engine.generate([PROMPT, PROMPT[:1]], [GRAMMAR, None], max_tokens=5)) == 2
     assert len(engine.generate(["ab", "ba"], None, max_tokens=5)) == 2
+
+
+def test_special_tokens_are_drawn_and_shown(engine: Engine) -> None:
+    """The model's own EOS is an ordinary special token where another token ends strings."""
+    grammar = special("<eos>") + regex("[bc]") + special("<eos>")
+    result = engine.generate(PROMPT, grammar, particles=4, max_tokens=20, eos=[1])
+    assert {sample.text for sample in result.samples} <= {"<eos>b<eos>", "<eos>c<eos>"}
+    assert result.samples[0].token_ids[0] == 0
+    with pytest.raises(GrammarError, match="'<eos>' ends a string"):
+        engine.generate(PROMPT, grammar, particles=1, max_tokens=20)
