@@ -45,10 +45,9 @@ demo: setup  ## sample JSON under a schema from SmolLM2-135M, with importance we
 test: setup test-cpp  ## every test that belongs to a change
 	$(RUN) -m pytest -m "not slow"
 
-test-cpp: setup
-	@$(BIN)/cmake -S cpp -B build/cpp-tests -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_BUILD_TYPE=Release \
-	  -DTAMIS_PYTHON=OFF -DTAMIS_CPP_TESTS=ON > /dev/null && $(BIN)/cmake --build build/cpp-tests > /dev/null && \
-	  $(BIN)/ctest --test-dir build/cpp-tests --output-on-failure
+test-cpp: setup  # in the folder of the extension, whose library they test
+	@built=$$(ls -dt build/cp*-*/ | head -1) && $(BIN)/cmake -S cpp -B $$built -DTAMIS_CPP_TESTS=ON > /dev/null && \
+	  $(BIN)/cmake --build $$built > /dev/null && $(BIN)/ctest --test-dir $$built --output-on-failure
 
 test-slow: setup  ## the minutes-long suites
 	$(RUN) -m pytest -m slow

@@ -247,22 +247,21 @@ void Subsets::mark_ways(Ways& ways, TupleId tuple) {
   const std::vector<std::uint32_t> words = tuples_.copy(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[words[0]];
   Ways together(classes_.count());
-  std::vector<bool> gone(classes_.count(), false);
+  std::vector<const Partition*> parts;
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    if (words[i + 1] == kFree) continue;
-    const std::vector<std::uint16_t>& own = row(words[i + 1]).ways->of;
-    together.begin();
-    for (std::size_t c = 0; c < own.size(); ++c) {
-      together.mark(c, c, own[c]);
-      if (own[c] == 0 && !operands[i].negated) gone[c] = true;
-    }
+    parts.push_back(words[i + 1] == kFree ? nullptr : row(words[i + 1]).ways);
+    if (parts.back() != nullptr) together.mark(parts.back()->of, parts.back()->count);
   }
   std::size_t count = 0;
-  const std::vector<std::uint16_t> numbers = together.dense(count);
-  ways.begin();
+  std::vector<std::uint16_t> numbers = together.dense(count);
   for (std::size_t c = 0; c < numbers.size(); ++c) {
-    if (!gone[c]) ways.mark(c, c, numbers[c]);
+    bool gone = false;
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      gone = gone || (parts[i] != nullptr && !operands[i].negated && parts[i]->of[c] == 0);
+    }
+    numbers[c] = gone ? 0 : static_cast<std::uint16_t>(numbers[c] + 1);
   }
+  ways.mark(numbers, count + 1);
 }
 
 Subsets::Position Subsets::after_byte(Position p, ByteMachine::State machine_state) const {

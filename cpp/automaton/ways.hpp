@@ -27,6 +27,19 @@ class Ways {
     }
   }
 
+  // Marks each class with its number among `count` of them, 0 (kNone) apart: that leads nowhere.
+  void mark(const std::vector<std::uint16_t>& numbers, std::size_t count) {
+    std::size_t before_count = 0;
+    const std::vector<std::uint16_t> before = dense(before_count);
+    std::vector<std::uint32_t> after(before_count * count, kUnmarked);
+    for (std::size_t c = 0; c < of_.size(); ++c) {
+      if (numbers[c] == kNone) continue;
+      std::uint32_t& way = after[before[c] * count + numbers[c]];
+      if (way == kUnmarked) way = ++made_;
+      of_[c] = way;
+    }
+  }
+
   // Numbers the ways anew without gaps, kNone first, and returns them by class.
   std::vector<std::uint16_t> dense(std::size_t& count) const {
     std::vector<std::uint16_t> number_of(made_ + 1, kUnnumbered);
@@ -49,6 +62,7 @@ class Ways {
   };
 
   static constexpr std::uint16_t kUnnumbered = 0xFFFF;
+  static constexpr std::uint32_t kUnmarked = 0xFFFFFFFFU;
 
   std::uint32_t marked(std::uint32_t before, std::uint32_t target) {
     for (const Mark& mark : marks_) {

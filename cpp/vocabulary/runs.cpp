@@ -7,6 +7,8 @@
 namespace tamis {
 namespace {
 
+constexpr std::uint32_t kAsked = 8;
+
 // Transitions of a machine as a table.
 std::vector<std::array<ByteMachine::State, 256>> table_of(const ByteMachine& machine) {
   std::vector<std::array<ByteMachine::State, 256>> table(machine.size());
@@ -34,6 +36,7 @@ TokenRuns::TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine)
   path[0] = {ByteMachine::kStart, 0, 0};
   std::vector<std::pair<std::uint32_t, TokenId>> runs;
   std::vector<std::uint32_t> of_length;
+  std::uint8_t first_byte = 0;
   for (std::uint32_t i = 0; i < trie.size();) {
     const auto& node = trie[i];
     const Place before = path[node.depth];
@@ -51,10 +54,11 @@ TokenRuns::TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine)
     path[node.depth + 1] = {whole ? ByteMachine::kStart : next, before.characters + (whole ? 1U : 0U), i};
     const std::uint32_t characters = before.characters + 1;
     if (characters >= of_length.size()) of_length.resize(characters + 1);
-    for (std::uint32_t t = node.first_token; t < trie[i + 1].first_token; ++t) {
-      runs.emplace_back(characters, trie.tokens()[t]);
-      ++of_length[characters];
-    }
+    if (node.depth == 0) first_byte = node.byte;
+    const std::uint32_t last = trie[i + 1].first_token;
+    for (std::uint32_t t = node.first_token; t < last; ++t) runs.emplace_back(characters, trie.tokens()[t]);
+    of_length[characters] += last - node.first_token;
+    beginning_with_[first_byte] += last - node.first_token;
     ++i;
   }
   while (!of_length.empty() && of_length.back() == 0) of_length.pop_back();
@@ -65,7 +69,6 @@ TokenRuns::TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine)
   for (const auto& [characters, token] : runs) {
     by_length_[next[characters]++] = token;
     all_[static_cast<std::size_t>(token) / 32] |= 1U << (static_cast<std::uint32_t>(token) % 32);
-    ++beginning_with_[static_cast<std::uint8_t>((*vocabulary.text(token))[0])];
   }
 }
 
@@ -85,7 +88,8 @@ std::vector<std::uint32_t> TokenRuns::mask(std::size_t limit) const {
   return words;
 }
 
-const TokenRuns::Tails& TokenRuns::tails(const Vocabulary& vocabulary) const {
+const TokenRuns::Tails* TokenRuns::tails(const Vocabulary& vocabulary) const {
+  if (asked_.fetch_add(1, std::memory_order_relaxed) < kAsked) return nullptr;
   std::call_once(tails_made_, [&] {
     const Trie& trie = vocabulary.trie();
     std::vector<std::pair<std::string_view, TokenId>> strings;
@@ -101,7 +105,7 @@ const TokenRuns::Tails& TokenRuns::tails(const Vocabulary& vocabulary) const {
     std::sort(tails_.tokens.rbegin(), tails_.tokens.rend());
     tail_bytes_ = tails_.trie.memory_bytes() + tails_.tokens.capacity() * sizeof(tails_.tokens[0]);
   });
-  return tails_;
+  return &tails_;
 }
 
 std::size_t TokenRuns::memory_bytes() const {

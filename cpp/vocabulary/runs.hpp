@@ -43,8 +43,9 @@ class TokenRuns {
     Trie trie;                                              // what comes behind the run
     std::vector<std::pair<std::uint32_t, TokenId>> tokens;  // characters of the run, the most first
   };
-  // They are made when first asked for; the vocabulary is the one of the constructor.
-  const Tails& tails(const Vocabulary& vocabulary) const;
+  // None for those who ask first: to make them takes as long as many masks.  The vocabulary is the one of the
+  // constructor.
+  const Tails* tails(const Vocabulary& vocabulary) const;
 
   std::size_t memory_bytes() const;
 
@@ -55,6 +56,7 @@ class TokenRuns {
   std::array<std::uint32_t, 256> beginning_with_{};
   std::vector<Exit> exits_;
   std::vector<bool> leads_out_;
+  mutable std::atomic<std::uint32_t> asked_{0};
   mutable std::once_flag tails_made_;
   mutable Tails tails_;
   mutable std::atomic<std::size_t> tail_bytes_{0};

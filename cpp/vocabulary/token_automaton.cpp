@@ -223,7 +223,9 @@ class TokenAutomaton::MaskWalk {
     // Before the first character, something else may stand beside the run.
     const StateId two = first == 0 && run.most() > 0 ? run.after(1) : one;
     if (two == Automaton::kDead) return false;
-    const TokenRuns::Tails& tails = runs.tails(vocabulary_);
+    const TokenRuns::Tails* known = runs.tails(vocabulary_);
+    if (known == nullptr) return false;
+    const TokenRuns::Tails& tails = *known;
     std::vector<Root> live;
     for (const std::uint32_t root : tails.trie.roots()) {
       const StateId next = automaton_.step(one, tails.trie[root].byte);
