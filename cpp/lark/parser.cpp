@@ -159,6 +159,7 @@ std::vector<std::string> Parser::rules(ContextId context, std::size_t most) cons
     std::string joined;
     for (const std::string& name : names) joined += (joined.empty() ? "" : " or ") + name;
     if (found.empty() || found.back() != joined) found.push_back(joined);
+    if (read == 0) break;
     // Below what was read of the rule stands the state that expects it.
     for (; read > 0 && stack != kNothing; --read) stack = nodes_[stack].below;
   }
