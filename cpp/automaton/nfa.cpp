@@ -12,7 +12,8 @@
 namespace tamis {
 namespace {
 
-constexpr std::uint64_t kInlineSize = 12;    // rules up to this many states are copied where they are used
+constexpr std::uint64_t kInlineSize = 48;    // rules up to this many states are copied where they are used,
+constexpr std::uint64_t kSharedSize = 12;    // or this many if they are meant to be shared
 constexpr std::uint64_t kUnrollSize = 24;    // bounded repeats up to this many states are written out
 constexpr std::uint64_t kUnrolledChars = 3;  // but not more than this of one character
 constexpr std::uint64_t kEagerSize = 8;      // larger tails of sequences are left for later
@@ -122,7 +123,8 @@ class Nfa::Compiler {
       if (is_cycle(component, calls)) continue;
       const RuleId rule = component[0];
       const std::uint64_t size = tree_size(grammar_.rules[rule].body);
-      inlined_[rule] = (size <= kInlineSize || uses[rule] <= 1) && !grammar_.rules[rule].label;
+      const std::uint64_t most = grammar_.rules[rule].shared ? kSharedSize : kInlineSize;
+      inlined_[rule] = (size <= most || uses[rule] <= 1) && !grammar_.rules[rule].label;
       if (inlined_[rule]) rule_size_[rule] = size;
     }
   }

@@ -73,7 +73,8 @@ struct Rule {
   std::string name;
   NodeId body;  // kNothing until defined
   bool defined = false;
-  bool label = false;  // kept as a rule of its own, for its name
+  bool label = false;   // kept as a rule of its own, for its name
+  bool shared = false;  // meant to be: copies of it would not meet
 };
 
 class Grammar {

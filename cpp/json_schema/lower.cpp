@@ -108,7 +108,20 @@ NodeId Lowering::new_rule(GoalId goal) {
   std::string name = goal == kAnything ? "value" : labels_ ? label(goal) : document.pointer(goal).value_or("");
   const NodeId rule = grammar.rule(name.empty() ? "#" : std::move(name));
   grammar.rules[grammar[rule].a].label = labels_;
+  grammar.rules[grammar[rule].a].shared = true;
   return rule;
+}
+
+NodeId Lowering::number_rule(const NumberShape& shape) {
+  const NodeId node = number(shape);
+  if (labels_) return node;
+  const auto [known, is_new] = number_rules_.try_emplace(node);
+  if (is_new) {
+    known->second = grammar.rule("number");
+    grammar.rules[grammar[known->second].a].shared = true;
+    grammar.define(known->second, node);
+  }
+  return known->second;
 }
 
 // The pointers of all schemas that have a say.
@@ -144,10 +157,10 @@ NodeId Lowering::body(GoalId goal, Order order) {
   if ((form.booleans & kFalseBit) != 0) parts.push_back(word(grammar, "false"));
   if ((form.booleans & kTrueBit) != 0) parts.push_back(word(grammar, "true"));
   if (form.numbers == Unrestricted<NumberShape>::any()) {
-    if (any_number_ == Grammar::kNothing) any_number_ = number(form.numbers->front());
+    if (any_number_ == Grammar::kNothing) any_number_ = number_rule(form.numbers->front());
     parts.push_back(any_number_);
   } else {
-    for (const NumberShape& shape : *form.numbers) parts.push_back(number(shape));
+    for (const NumberShape& shape : *form.numbers) parts.push_back(number_rule(shape));
   }
   if (!form.strings->empty()) {
     std::vector<NodeId> contents;

@@ -81,6 +81,7 @@ class Lowering {
 
   NodeId body(GoalId goal, Order order);
   NodeId new_rule(GoalId goal);
+  NodeId number_rule(const NumberShape& shape);
   std::string label(GoalId goal);
   bool is_shared(GoalId goal);
   NodeId also(NodeId base, const std::vector<std::pair<ArrayUnion, bool>>& unions);
@@ -91,6 +92,7 @@ class Lowering {
   NodeId any_of(ObjectUnion shapes);
 
   NumberText numbers_;
+  std::unordered_map<NodeId, NodeId> number_rules_;  // by their bodies
   bool labels_;
   std::unordered_map<Key, NodeId, KeyHash> nodes_;
   std::unordered_map<Key, std::optional<NodeId>, KeyHash> open_;  // with its rule, once that is needed

@@ -89,8 +89,16 @@ std::vector<std::uint32_t> TokenRuns::mask(std::size_t limit) const {
 }
 
 const TokenRuns::Tails* TokenRuns::tails(const Vocabulary& vocabulary) const {
-  if (asked_.fetch_add(1, std::memory_order_relaxed) < kAsked) return nullptr;
+  if (asked_.load(std::memory_order_relaxed) < kAsked && asked_.fetch_add(1, std::memory_order_relaxed) < kAsked) {
+    return nullptr;
+  }
+  make_tails(vocabulary);
+  return &tails_;
+}
+
+void TokenRuns::make_tails(const Vocabulary& vocabulary) const {
   std::call_once(tails_made_, [&] {
+    asked_ = kAsked;
     const Trie& trie = vocabulary.trie();
     std::vector<std::pair<std::string_view, TokenId>> strings;
     for (const Exit& exit : exits_) {
@@ -105,7 +113,6 @@ const TokenRuns::Tails* TokenRuns::tails(const Vocabulary& vocabulary) const {
     std::sort(tails_.tokens.rbegin(), tails_.tokens.rend());
     tail_bytes_ = tails_.trie.memory_bytes() + tails_.tokens.capacity() * sizeof(tails_.tokens[0]);
   });
-  return &tails_;
 }
 
 std::size_t TokenRuns::memory_bytes() const {

@@ -43,9 +43,10 @@ class TokenRuns {
     Trie trie;                                              // what comes behind the run
     std::vector<std::pair<std::uint32_t, TokenId>> tokens;  // characters of the run, the most first
   };
-  // None for those who ask first: to make them takes as long as many masks.  The vocabulary is the one of the
-  // constructor.
+  // None for those who ask first, unless they are made: that takes as long as many masks.  The vocabulary is the one of
+  // the constructor.
   const Tails* tails(const Vocabulary& vocabulary) const;
+  void make_tails(const Vocabulary& vocabulary) const;
 
   std::size_t memory_bytes() const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "../automaton/byte_machine.hpp"
 #include "../special.hpp"
 #include "runs.hpp"
 
@@ -41,6 +42,11 @@ Vocabulary::Vocabulary(std::vector<std::optional<std::string>> tokens, std::vect
     if (tokens_[i]) strings.emplace_back(*tokens_[i], static_cast<TokenId>(i));
   }
   trie_ = Trie(std::move(strings));
+  // What nearly every JSON grammar reads: the insides of strings, and blanks.
+  for (const auto& machine : {byte_machine({{0, 0xD7FF}, {0xE000, 0x10FFFF}}, Codec::kJson),
+                              byte_machine({{'\t', '\t'}, {' ', ' '}}, Codec::kBytes)}) {
+    runs(machine)->make_tails(*this);
+  }
 }
 
 void Vocabulary::spell_specials() {
