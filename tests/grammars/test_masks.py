@@ -1,0 +1,62 @@
+"""Masks over a vocabulary so large that runs of characters, their tails and wide states come into play."""
+
+import random
+
+import numpy as np
+import pytest
+from tamis.grammars import Grammar, Vocabulary, json_schema, regex
+
+SYLLABLES = [c + v for c in "bcdfgklmnprst" for v in "aeiou"]
+ENDS = ['"', '",', '":', '"}', '"]', '", "', ",", "}", "\n", "\\n", "\\", " ", "  ", "é", "😀", "1", "-", '"x', '" "a"']
+
+
+def vocabulary() -> Vocabulary:
+    """5,000 tokens: every byte, words with and without a blank, blanks, digits, parts of characters, and tails."""
+    generator = random.Random(0)
+    texts = {bytes([byte]) for byte in range(256)}
+    texts |= (
+        {(b" " * n) for n in range(1, 20)} | {b"\n" + b" " * n for n in range(40)} | {b"\t" * n for n in range(1, 9)}
+    )
+    texts |= {str(n).encode() for n in range(1000)}
+    texts |= {"é".encode() * n for n in range(1, 4)} | {b"a\xc3", b"\xa9b", b'"\xf0\x9f', b"\x98\x80"}
+    words = ["".join(generator.choices(SYLLABLES, k=generator.randint(1, 4))) for _ in range(1500)]
+    texts |= {word.encode() for word in words} | {f" {word}".encode() for word in words}
+    texts |= {f"{generator.choice(words)}{generator.choice(ENDS)}".encode() for _ in range(1500)}
+    texts |= {f'{generator.choice(["", " ", ", ", ": "])}"{generator.choice(words)}'.encode() for _ in range(600)}
+    return Vocabulary([*sorted(texts), None], [len(texts)])
+
+
+VOCABULARY = vocabulary()
+ALL = np.arange(VOCABULARY.size, dtype=np.int32)[None]
+OPEN = {"properties": {"ba": {"type": "string"}, "bade": {"enum": ["x", "bo"]}, "cu": {"maxLength": 4}}}
+CASES: list[tuple[Grammar, bytes]] = [
+    (json_schema({}), b'{"ba": [1, "cu", true], "": {"x": null}}'),
+    (json_schema({"type": "object"} | OPEN), b'{\n  "bade": "bo", "ba": "bo da", "other": 12.5}'),
+    (json_schema({"type": "object", "additionalProperties": False} | OPEN), b'{"ba": "", "cu": "abcd"}'),
+    (json_schema({"type": "object", "required": ["ba"]} | OPEN, whitespace="any"), b'{    "ba"   :\t\t"x"   }'),
+    (
+        json_schema({"type": "array", "items": {"type": "string", "minLength": 3, "maxLength": 9}}),
+        b'["abcdef", "bababababa"',
+    ),
+    (json_schema({"not": {"enum": ["ba", "bade", 7]}}), b'"badeba"'),
+    (json_schema({"type": "array", "uniqueItems": True, "items": {"type": "string"}}), b'["ba", "b"'),
+    (regex(r"[a-z ]{3,200}"), b"ba de ri  lo"),
+    (regex(r"(?s).{0,20}"), "ba\n dé".encode()),
+    (regex(r"\w+(,? \w+)*\n?"), b"ba de, 123 ri\n"),
+    (regex(r"(?!bade)[a-z]+"), b"badobo"),
+    (regex(r"[a-f]{1,8}-\d{3,}"), b"bad-12345"),
+]
+
+
+@pytest.mark.parametrize(("grammar", "text"), CASES)
+def test_masks_say_what_checks_say(grammar: Grammar, text: bytes) -> None:
+    bound = grammar.bind(VOCABULARY)
+    automaton = grammar.compile()
+    for length in range(len(text) + 1):
+        state = automaton.advance(automaton.start, text[:length])
+        if state is None:
+            break
+        bits = np.unpackbits(bound.mask(state).view(np.uint8), bitorder="little")[: VOCABULARY.size].astype(bool)
+        allowed = bound.check(np.array([state]), ALL)[0]
+        wrong = np.flatnonzero(bits != allowed)
+        assert [VOCABULARY.token_bytes(int(token)) for token in wrong] == [], text[:length]
