@@ -36,6 +36,8 @@ _T = TypeVar("_T")
 
 DEFAULT_MEMORY_LIMIT: Final = 1 << 30
 _CACHED_AUTOMATA: Final = 256
+_CACHED_BYTES: Final = 1 << 30
+_UNCHECKED: Final = 8  # automata that are added before their sizes are added up
 
 
 class Grammar:
@@ -325,11 +327,15 @@ def _options_of(lower: Callable[..., int]) -> tuple[list[str], dict[str, Any]]:
 
 
 class _Automata:
-    """The most recently used automata.  One that has used half of its budget is left to its users and made anew."""
+    """The most recently used automata, of 1 GiB together at most.
+
+    One that has used half of its budget is left to its users and made anew.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._automata: OrderedDict[tuple[Any, ...], Automaton] = OrderedDict()
+        self._made = 0
 
     def get(self, grammar: Grammar, memory_limit: int) -> Automaton:
         key = (*grammar._key, memory_limit)
@@ -341,9 +347,15 @@ class _Automata:
         with self._lock:
             # Another thread may have been faster: all shall share one.
             shared = self._usable(key, memory_limit) or self._automata.setdefault(key, made)
-            while len(self._automata) > _CACHED_AUTOMATA:
+            self._made += 1
+            room = _CACHED_BYTES if self._made % _UNCHECKED == 0 else None
+            while len(self._automata) > _CACHED_AUTOMATA or (room is not None and self._bytes() > room):
                 self._automata.popitem(last=False)
         return shared
+
+    def _bytes(self) -> int:
+        """What all automata but the last take."""
+        return sum(automaton.memory_bytes for automaton in list(self._automata.values())[:-1])
 
     def _usable(self, key: tuple[Any, ...], memory_limit: int) -> Automaton | None:
         found = self._automata.get(key)

@@ -279,9 +279,15 @@ std::optional<Automaton::Loop> Automaton::loop(StateId state) const {
 
 std::optional<std::shared_ptr<const ByteMachine>> Automaton::wide(StateId state) const {
   const std::lock_guard lock(mutex_);
-  const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
+  const auto machine = wide_machine(static_cast<std::uint32_t>(state));
+  if (!machine) return std::nullopt;
+  return nfa_->machines[*machine];
+}
+
+std::optional<std::uint32_t> Automaton::wide_machine(std::uint32_t state) const {
+  const std::vector<std::uint32_t> words = states_.copy(state);
   for (std::size_t i = 1; i < words.size(); i += 2) {
-    if (const auto machine = subsets_->wide(words[i])) return nfa_->machines[*machine];
+    if (const auto machine = subsets_->wide(words[i])) return machine;
   }
   return std::nullopt;
 }

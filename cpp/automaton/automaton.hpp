@@ -121,6 +121,8 @@ class Automaton : private NestedStates {
   std::uint32_t nested_step(std::uint32_t state, std::size_t byte_class) override;
   std::uint32_t nested_end_token(std::uint32_t state) override;
   bool nested_complete(std::uint32_t state) const override;
+  std::optional<std::uint32_t> nested_wide(std::uint32_t state) override { return wide_machine(state); }
+  std::optional<std::uint32_t> wide_machine(std::uint32_t state) const;
 
   static std::pair<std::size_t, std::size_t> place(StateId state) {
     const auto scaled = static_cast<std::size_t>(state) / kFirstChunk + 1;

@@ -1,5 +1,6 @@
 // Subsets that read any number of characters of one set: recognised, so that masks need not try every token on them.
 #include <algorithm>
+#include <utility>
 
 #include "subsets.hpp"
 
@@ -8,6 +9,15 @@ namespace {
 
 constexpr std::size_t kPositions = 2000;  // larger subsets are not looked at
 constexpr std::size_t kBytes = 8;         // a set that begins with fewer is worth a loop only if it is counted
+
+// Whether all characters of the machine are such of JSON strings, as JSON spells them.
+bool is_json(const ByteMachine& machine) {
+  const std::bitset<256> first = machine.first_bytes();
+  for (unsigned byte = 0; byte < 0x20; ++byte) {
+    if (first[byte]) return false;
+  }
+  return !first['"'] && machine.step(ByteMachine::kStart, '\\') != ByteMachine::kAccept;
+}
 
 }  // namespace
 
@@ -129,19 +139,40 @@ std::optional<std::uint32_t> Subsets::find_wide(SubsetId subset) {
   return std::nullopt;
 }
 
-// What finite languages exclude, they exclude up to their longest member only.
+// What finite languages exclude, they exclude up to their longest member only.  Operands that are decided on together
+// might refuse together what each of them would let in, unless all but one are the same after every character.
 std::optional<std::uint32_t> Subsets::wide_tuple(TupleId tuple) {
   const std::vector<std::uint32_t> words = tuples_.copy(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[words[0]];
   std::optional<std::uint32_t> machine;
+  bool changing = false;
+  bool json = false;
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    if (operands[i].negated && (operands[i].finite || words[i + 1] == kEmpty)) continue;
-    if (operands[i].negated || operands[i].kind != Nfa::OperandKind::kRegular) return std::nullopt;
-    const auto found = loop(words[i + 1]);
-    if (!found || found->most != kEndless) return std::nullopt;
-    if (machine && nfa_.machines[*machine] != nfa_.machines[found->machine]) return std::nullopt;
-    machine = found->machine;
+    const std::uint32_t component = words[i + 1];
+    const bool regular = operands[i].kind == Nfa::OperandKind::kRegular;
+    if (operands[i].negated) {
+      if (operands[i].finite || component == (regular ? kEmpty : NestedStates::kGone)) continue;
+      return std::nullopt;
+    }
+    if (operands[i].kind == Nfa::OperandKind::kMachine) {
+      if (!machines_[operands[i].start]->reads_json_characters(static_cast<Machine::State>(component))) {
+        return std::nullopt;
+      }
+      json = true;
+      continue;
+    }
+    std::optional<std::uint32_t> found;
+    if (!regular) {
+      found = nested_.nested_wide(component);
+    } else if (const auto same = loop(component); same && same->most == kEndless) {
+      found = same->machine;
+    } else if (!std::exchange(changing, true)) {
+      found = wide(component);
+    }
+    if (!found || (machine && nfa_.machines[*machine] != nfa_.machines[*found])) return std::nullopt;
+    machine = found;
   }
+  if (!machine || (json && !is_json(*nfa_.machines[*machine]))) return std::nullopt;
   return machine;
 }
 

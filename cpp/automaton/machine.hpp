@@ -38,6 +38,8 @@ class Machine {
   virtual bool is_complete(State state) = 0;
   // A token has ended after the bytes read so far; kDead where no other may follow in what the machine reads.
   virtual State end_token(State state) { return state; }
+  // Whether any characters of a JSON string may come next, each as JSON spells it, however many and whichever they are.
+  virtual bool reads_json_characters(State) { return false; }
   virtual std::size_t memory_bytes() const = 0;
   virtual Circumstances describe(State) { return {}; }
 };

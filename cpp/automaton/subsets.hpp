@@ -46,6 +46,7 @@ class NestedStates {
   virtual std::uint32_t nested_step(std::uint32_t state, std::size_t byte_class) = 0;
   virtual std::uint32_t nested_end_token(std::uint32_t state) = 0;
   virtual bool nested_complete(std::uint32_t state) const = 0;
+  virtual std::optional<std::uint32_t> nested_wide(std::uint32_t state) = 0;  // see Subsets::wide
 
  protected:
   ~NestedStates() = default;

@@ -111,6 +111,11 @@ class DistinctItems final : public Machine {
 
   bool is_complete(State state) override { return view_of(state).phase == Phase::kDone; }
 
+  bool reads_json_characters(State state) override {
+    const View view = view_of(state);
+    return view.phase == Phase::kString && (view.depth > 0 || !allowed_);
+  }
+
   std::size_t memory_bytes() const override {
     return states_.memory_bytes() + sets_.memory_bytes() + texts_.memory_bytes() + item_bytes_;
   }

@@ -43,6 +43,13 @@ class KeysMachine final : public Machine {
     return view.phase == Phase::kDone;
   }
 
+  bool reads_json_characters(State state) override {
+    const View view = view_of(state);
+    if (view.phase == Phase::kString) return true;
+    if (view.phase != Phase::kKey || view.key.escape != 0 || view.key.high != 0) return false;
+    return !demands_.closed || !is_watched(frame_of(view));
+  }
+
   std::size_t memory_bytes() const override {
     return states_.memory_bytes() + frames_.memory_bytes() + sets_.memory_bytes() + tree_.memory_bytes();
   }

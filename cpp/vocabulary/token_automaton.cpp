@@ -82,6 +82,12 @@ class TokenAutomaton::MaskWalk {
     std::uint32_t characters;
     ByteMachine::State machine_state;
   };
+  // A node whose byte has led out of a run.
+  struct Exit {
+    const Trie* trie;
+    std::uint32_t node;
+    StateId next;
+  };
   // A node whose children are being visited.
   struct Step {
     Trie::Children children;
@@ -248,13 +254,27 @@ class TokenAutomaton::MaskWalk {
 
   // Adds the tokens of `node` and below, where its byte has led to `place`.
   void walk_below(const Trie& trie, std::uint32_t node, Place place) {
+    walk_down(trie, node, place);
+    while (!exits_.empty()) {
+      const Exit exit = exits_.back();
+      exits_.pop_back();
+      walk_down(*exit.trie, exit.node, {exit.next, nullptr, 0, ByteMachine::kStart});
+    }
+  }
+
+  void walk_down(const Trie& trie, std::uint32_t node, Place place) {
     if (path_.size() <= trie.height()) path_.resize(trie.height() + 1);
     std::size_t depth = 0;
     const auto enter = [&](std::uint32_t here, Place at) {
       if (at.run != nullptr || may_end_token(trie, here, at.state)) set_tokens(trie, here, here + 1, true);
       const Trie::Children children = trie.children(here);
       if (children.nodes.empty()) return;
-      if (at.run == nullptr && (trie[here].skip - here > kSmall || trie.repeats(here))) at.run = run_at(at.state);
+      const bool large = trie[here].skip - here > kSmall;
+      if (at.run == nullptr && (large || trie.repeats(here))) at.run = run_at(at.state);
+      if (at.run == nullptr && large) {
+        if (const auto characters = automaton_.wide(at.state))
+          return read_wide_below(trie, here, at.state, **characters);
+      }
       path_[depth++] = {children, 0, at};
     };
     enter(node, place);
@@ -267,6 +287,38 @@ class TokenAutomaton::MaskWalk {
       const std::size_t child = step.next++;
       const Place next = after_byte(step.place, step.children.bytes[child]);
       if (next.state != Automaton::kDead) enter(step.children.nodes[child], next);
+    }
+  }
+
+  // The same in a state that refuses no run of the characters: only what leaves a run is asked about, later.
+  void read_wide_below(const Trie& trie, std::uint32_t node, StateId state, const ByteMachine& characters) {
+    struct Level {
+      Trie::Children children;
+      std::size_t next;
+      ByteMachine::State machine_state;
+    };
+    std::vector<Level> levels = {{trie.children(node), 0, ByteMachine::kStart}};
+    std::string bytes;  // read since `node`
+    while (!levels.empty()) {
+      Level& level = levels.back();
+      if (level.next == level.children.nodes.size()) {
+        levels.pop_back();
+        if (!bytes.empty()) bytes.pop_back();
+        continue;
+      }
+      const std::size_t child = level.next++;
+      const std::uint8_t byte = level.children.bytes[child];
+      const std::uint32_t here = level.children.nodes[child];
+      const ByteMachine::State read = characters.step(level.machine_state, byte);
+      if (read != ByteMachine::kDead) {
+        set_tokens(trie, here, here + 1, true);
+        bytes.push_back(static_cast<char>(byte));
+        levels.push_back({trie.children(here), 0, read == ByteMachine::kAccept ? ByteMachine::kStart : read});
+      } else if (level.machine_state == ByteMachine::kStart) {
+        const StateId from = automaton_.advance(state, bytes);
+        const StateId next = from == Automaton::kDead ? from : automaton_.step(from, byte);
+        if (next != Automaton::kDead) exits_.push_back({&trie, here, next});
+      }
     }
   }
 
@@ -331,6 +383,7 @@ class TokenAutomaton::MaskWalk {
   const Trie& trie_;
   Mask mask_;
   std::vector<Step> path_;
+  std::vector<Exit> exits_;
   std::unordered_map<StateId, std::optional<Run>> runs_;  // by the state that they begin in
 };
 
