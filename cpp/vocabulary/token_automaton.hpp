@@ -58,10 +58,9 @@ class TokenAutomaton {
   std::string_view rest_of_prefix(std::int64_t state) const;
 
   void require_state(std::int64_t state) const;
+  Mask mask_behind_prefix(std::int64_t state) const;
   Mask prefix_mask(std::string_view rest) const;
   void remember(std::int64_t state, std::shared_ptr<const Mask> mask) const;
-  class Run;
-  class MaskWalk;
 
   std::shared_ptr<const Automaton> automaton_;
   std::shared_ptr<const Vocabulary> vocabulary_;
