@@ -77,6 +77,7 @@ class Automaton : private NestedStates {
     std::shared_ptr<const ByteMachine> characters;
     std::uint32_t most;
     bool steady;
+    bool alone;  // nothing stands beside it that is over with the first character
   };
   std::optional<Loop> loop(StateId state) const;
   // A set of characters of which the state, and every state after some of them, reads any: see Subsets::wide.

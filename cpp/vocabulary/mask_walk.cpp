@@ -28,7 +28,9 @@ class Run {
     return states_[characters];
   }
   // A state that leads, by bytes that leave the run, where `after` leads.
-  StateId before_exit(std::uint32_t characters) { return after(loop_.steady ? std::min(characters, 1U) : characters); }
+  StateId before_exit(std::uint32_t characters) {
+    return after(!loop_.steady ? characters : loop_.alone ? 0 : std::min(characters, 1U));
+  }
 
  private:
   StateId after_one(StateId state) const {
@@ -219,7 +221,7 @@ class MaskWalk {
   // The tokens that leave the run after `first` characters or more, where it does not matter after how many.
   bool read_tails(Run& run, std::uint32_t first, const TokenRuns& runs) {
     if (run.most() < first) return false;
-    const StateId one = run.after(first);
+    const StateId one = run.before_exit(first);
     if (one == Automaton::kDead) return false;
     if (!run.steady()) {
       if (first == 0) return false;
@@ -227,7 +229,7 @@ class MaskWalk {
       if (later == nullptr || later->characters() != run.characters() || !later->steady()) return false;
     }
     // Before the first character, something else may stand beside the run.
-    const StateId two = first == 0 && run.most() > 0 ? run.after(1) : one;
+    const StateId two = first == 0 && run.most() > 0 ? run.before_exit(1) : one;
     if (two == Automaton::kDead) return false;
     const TokenRuns::Tails* known = runs.tails(vocabulary_);
     if (known == nullptr) return false;
