@@ -7,7 +7,7 @@
 namespace tamis {
 namespace {
 
-constexpr std::uint32_t kAsked = 8;
+constexpr std::uint32_t kAsked = 64;
 
 // Transitions of a machine as a table.
 std::vector<std::array<ByteMachine::State, 256>> table_of(const ByteMachine& machine) {
