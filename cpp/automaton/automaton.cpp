@@ -274,7 +274,7 @@ std::optional<Automaton::Loop> Automaton::loop(StateId state) const {
     // Others may stand beside the loop if they are over with its first character.
     if (i != at && (subsets_->first_bytes(words[i]) & own).any()) return std::nullopt;
   }
-  return Loop{nfa_->machines[found->machine], found->most, found->steady, words.size() == 3};
+  return Loop{nfa_->machines[found->machine], found->most, found->steady, words.size() == 3 && found->alone};
 }
 
 std::optional<std::shared_ptr<const ByteMachine>> Automaton::wide(StateId state) const {

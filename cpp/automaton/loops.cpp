@@ -1,6 +1,5 @@
 // Subsets that read any number of characters of one set: recognised, so that masks need not try every token on them.
 #include <algorithm>
-#include <utility>
 
 #include "subsets.hpp"
 
@@ -60,7 +59,7 @@ std::optional<Subsets::Loop> Subsets::loop_of_characters(SubsetId subset, std::u
     const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind != Nfa::Kind::kChars || state.a != machine) continue;
     own.push_back(p);
-    Loop loop{machine, kEndless, true};
+    Loop loop{machine, kEndless, true, true};
     const Nfa::State after = nfa_.states[state.b];
     if (after.kind == Nfa::Kind::kNext && nfa_.counters[after.a].body == state_of(p)) {
       const Nfa::Counter& counter = nfa_.counters[after.a];
@@ -93,11 +92,14 @@ std::optional<Subsets::Loop> Subsets::loop_of_characters(SubsetId subset, std::u
 
 std::optional<Subsets::Loop> Subsets::loop_of_combination(SubsetId subset, Position p) {
   const FrameId parent = frames_.begin(frame_of(p))[0];
-  const auto found = loop_of_tuple(frames_.begin(frame_of(p))[1]);
+  const TupleId tuple = frames_.begin(frame_of(p))[1];
+  auto found = loop_of_tuple(tuple);
   if (!found || !leaves_alone(subset, {p}, found->machine)) return std::nullopt;
   // What follows the combination joins in whenever its operands accept.
   const SubsetId exit = closure(position(nfa_.states[state_of(p)].b, 0, parent));
-  return leaves_alone(exit, {}, found->machine) ? found : std::nullopt;
+  if (!leaves_alone(exit, {}, found->machine)) return std::nullopt;
+  found->alone = subset == (accepts(tuple) ? unite(interned({p}), exit) : interned({p}));
+  return found;
 }
 
 std::optional<Subsets::Loop> Subsets::loop_of_tuple(TupleId tuple) {
@@ -111,7 +113,7 @@ std::optional<Subsets::Loop> Subsets::loop_of_tuple(TupleId tuple) {
     const auto found = loop(words[i + 1]);
     if (!found || (common && nfa_.machines[common->machine] != nfa_.machines[found->machine])) return std::nullopt;
     common = Loop{found->machine, common ? std::min(common->most, found->most) : found->most,
-                  found->steady && (!common || common->steady)};
+                  found->steady && (!common || common->steady), false};
   }
   return common;
 }
@@ -140,13 +142,15 @@ std::optional<std::uint32_t> Subsets::find_wide(SubsetId subset) {
 }
 
 // What finite languages exclude, they exclude up to their longest member only.  Operands that are decided on together
-// might refuse together what each of them would let in, unless all but one are the same after every character.
+// may refuse together what each of them would let in, unless there is one alone or none changes with a character.
 std::optional<std::uint32_t> Subsets::wide_tuple(TupleId tuple) {
   const std::vector<std::uint32_t> words = tuples_.copy(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[words[0]];
   std::optional<std::uint32_t> machine;
-  bool changing = false;
   bool json = false;
+  const auto decided = std::count_if(operands.begin(), operands.end(), [](const Nfa::Operand& operand) {
+    return operand.kind == Nfa::OperandKind::kRegular && !operand.negated;
+  });
   for (std::size_t i = 0; i < operands.size(); ++i) {
     const std::uint32_t component = words[i + 1];
     const bool regular = operands[i].kind == Nfa::OperandKind::kRegular;
@@ -166,7 +170,7 @@ std::optional<std::uint32_t> Subsets::wide_tuple(TupleId tuple) {
       found = nested_.nested_wide(component);
     } else if (const auto same = loop(component); same && same->most == kEndless) {
       found = same->machine;
-    } else if (!std::exchange(changing, true)) {
+    } else if (decided == 1) {
       found = wide(component);
     }
     if (!found || (machine && nfa_.machines[*machine] != nfa_.machines[*found])) return std::nullopt;

@@ -94,6 +94,7 @@ class Subsets {
     std::uint32_t machine;
     std::uint32_t most;
     bool steady;  // after one or more of them, what else may follow does not depend on how many
+    bool alone;   // and already now: nothing in the subset is over with the first of them
   };
   static constexpr std::uint32_t kEndless = 0xFFFFFFFFU;
   std::optional<Loop> loop(SubsetId subset);

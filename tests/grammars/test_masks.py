@@ -46,6 +46,8 @@ CASES: list[tuple[Grammar, bytes]] = [
     (regex(r"\w+(,? \w+)*\n?"), b"ba de, 123 ri\n"),
     (regex(r"(?!bade)[a-z]+"), b"badobo"),
     (regex(r"[a-f]{1,8}-\d{3,}"), b"bad-12345"),
+    (regex(r"[a-z]*\?|pq!") & regex(r"[a-z]*!"), b"pq!"),  # each lets in what both together refuse
+    (regex("-") | (regex("[a-z]*!") & regex("[a-z]*[!?]")), b"ba"),  # what stands beside a run ends with it
 ]
 
 
