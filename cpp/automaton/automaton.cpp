@@ -198,17 +198,24 @@ StateId Automaton::make_step_locked(StateId state, std::size_t byte_class) const
   if (states_.end(id) - states_.begin(id) == 3) return make_single_step(state, byte_class);
   const std::vector<std::uint32_t> words = states_.copy(id);
   Settlement settlement(*this);
-  // Every byte that leads to the same subsets leads to the same state.
-  std::vector<bool> same(classes_.count(), true);
   for (std::size_t i = 1; i < words.size(); i += 2) {
     const SubsetId next = subsets_->step(words[i], byte_class);
     if (next != Subsets::kEmpty) settlement.add(next, words[i + 1]);
-    const std::vector<std::uint16_t>& ways = subsets_->ways(words[i]);
-    for (std::size_t c = 0; c < same.size(); ++c) same[c] = same[c] && ways[c] == ways[byte_class];
   }
   const StateId next = settlement.state();
-  for (std::size_t c = 0; c < same.size(); ++c) {
-    if (same[c]) cell(state, c).store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
+  // Every byte that leads to the same subsets leads to the same state.
+  std::vector<std::uint8_t> same = {static_cast<std::uint8_t>(byte_class)};
+  for (std::size_t i = 1; i < words.size(); i += 2) {
+    if (i == 1) {
+      const auto alike = subsets_->alike(words[i], byte_class);
+      same.assign(alike.begin(), alike.end());
+    } else {
+      const std::vector<std::uint16_t>& ways = subsets_->ways(words[i]);
+      std::erase_if(same, [&](std::uint8_t c) { return ways[c] != ways[byte_class]; });
+    }
+  }
+  for (const std::uint8_t c : same) {
+    cell(state, c).store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
   }
   return next;
 }
@@ -229,11 +236,9 @@ StateId Automaton::make_single_step(StateId state, std::size_t byte_class) const
     settlement.add(to, context);
     next = settlement.state();
   }
-  const std::vector<std::uint16_t>& ways = subsets_->ways(subset);
   std::atomic<std::uint32_t>* cells = &cell(state, 0);
-  for (std::size_t c = 0; c < ways.size(); ++c) {
-    if (ways[c] == ways[byte_class])
-      cells[c].store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
+  for (const std::uint8_t c : subsets_->alike(subset, byte_class)) {
+    cells[c].store(static_cast<std::uint32_t>(next + kOffset), std::memory_order_release);
   }
   return next;
 }
@@ -259,37 +264,44 @@ StateId Automaton::make_token_end_locked(StateId state) const {
   return made;
 }
 
-std::optional<Automaton::Loop> Automaton::loop(StateId state) const {
+std::optional<CharacterLoop> Automaton::loop(StateId state) const {
   const std::lock_guard lock(mutex_);
-  const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
-  std::optional<Subsets::Loop> found;
-  std::size_t at = 0;
-  for (std::size_t i = 1; i < words.size() && !found; i += 2) {
-    found = subsets_->loop(words[i]);
-    at = i;
-  }
-  if (!found) return std::nullopt;
-  const std::bitset<256> own = nfa_->machines[found->machine]->first_bytes();
+  return character_loop(static_cast<std::uint32_t>(state));
+}
+
+// A loop that configurations make together; others may stand beside them if they are over with its first character.
+std::optional<CharacterLoop> Automaton::character_loop(std::uint32_t state) const {
+  const std::vector<std::uint32_t> words = states_.copy(state);
+  std::optional<CharacterLoop> common;
+  std::bitset<256> others;
   for (std::size_t i = 1; i < words.size(); i += 2) {
-    // Others may stand beside the loop if they are over with its first character.
-    if (i != at && (subsets_->first_bytes(words[i]) & own).any()) return std::nullopt;
+    auto found = subsets_->loop(words[i]);
+    if (found && found->ends_later) found.reset();
+    if (found && !common) {
+      common = found;
+    } else if (found && found->characters == common->characters && found->most == common->most) {
+      common->steady = common->steady && found->steady;
+      common->alone = common->alone && found->alone;
+    } else {
+      others |= subsets_->first_bytes(words[i]);
+    }
   }
-  return Loop{nfa_->machines[found->machine], found->most, found->steady, words.size() == 3 && found->alone};
+  if (!common || !common->leave_out(others)) return std::nullopt;
+  common->alone = common->alone && others.none();
+  return common;
 }
 
-std::optional<std::shared_ptr<const ByteMachine>> Automaton::wide(StateId state) const {
+std::shared_ptr<const ByteMachine> Automaton::wide(StateId state) const {
   const std::lock_guard lock(mutex_);
-  const auto machine = wide_machine(static_cast<std::uint32_t>(state));
-  if (!machine) return std::nullopt;
-  return nfa_->machines[*machine];
+  return wide_characters(static_cast<std::uint32_t>(state));
 }
 
-std::optional<std::uint32_t> Automaton::wide_machine(std::uint32_t state) const {
+std::shared_ptr<const ByteMachine> Automaton::wide_characters(std::uint32_t state) const {
   const std::vector<std::uint32_t> words = states_.copy(state);
   for (std::size_t i = 1; i < words.size(); i += 2) {
-    if (const auto machine = subsets_->wide(words[i])) return machine;
+    if (auto characters = subsets_->wide(words[i])) return characters;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 void Automaton::merge(Configurations& configurations, int depth) const {

@@ -72,16 +72,9 @@ class Automaton : private NestedStates {
     return state >= 0 && state < static_cast<std::int64_t>(count_.load(std::memory_order_acquire));
   }
 
-  // A state that reads any characters of one set, up to `most` of them, whatever else it reads: see Subsets::Loop.
-  struct Loop {
-    std::shared_ptr<const ByteMachine> characters;
-    std::uint32_t most;
-    bool steady;
-    bool alone;  // nothing stands beside it that is over with the first character
-  };
-  std::optional<Loop> loop(StateId state) const;
-  // A set of characters of which the state, and every state after some of them, reads any: see Subsets::wide.
-  std::optional<std::shared_ptr<const ByteMachine>> wide(StateId state) const;
+  std::optional<CharacterLoop> loop(StateId state) const;
+  // Characters of which the state, and every state after some of them, reads any: see Subsets::wide.
+  std::shared_ptr<const ByteMachine> wide(StateId state) const;
 
   // The bytes that may come next.
   std::bitset<256> next_bytes(StateId state) const;
@@ -122,8 +115,10 @@ class Automaton : private NestedStates {
   std::uint32_t nested_step(std::uint32_t state, std::size_t byte_class) override;
   std::uint32_t nested_end_token(std::uint32_t state) override;
   bool nested_complete(std::uint32_t state) const override;
-  std::optional<std::uint32_t> nested_wide(std::uint32_t state) override { return wide_machine(state); }
-  std::optional<std::uint32_t> wide_machine(std::uint32_t state) const;
+  std::optional<CharacterLoop> nested_loop(std::uint32_t state) override { return character_loop(state); }
+  std::shared_ptr<const ByteMachine> nested_wide(std::uint32_t state) override { return wide_characters(state); }
+  std::optional<CharacterLoop> character_loop(std::uint32_t state) const;
+  std::shared_ptr<const ByteMachine> wide_characters(std::uint32_t state) const;
 
   static std::pair<std::size_t, std::size_t> place(StateId state) {
     const auto scaled = static_cast<std::size_t>(state) / kFirstChunk + 1;

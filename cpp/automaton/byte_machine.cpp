@@ -140,31 +140,31 @@ void add_json(const CharSet& set, std::vector<Word>& words) {
   }
 }
 
-// Builds the minimal acyclic DFA of a set of words bottom-up, sharing equal states.
-class Builder {
+// States of a minimal acyclic DFA, made bottom-up: equal states are one.
+class States {
  public:
-  explicit Builder(std::size_t max_states) : max_states_(max_states) {}
+  explicit States(std::size_t max_states) : max_states_(max_states) {}
 
-  ByteMachine::State build(std::vector<Word>::const_iterator begin, std::vector<Word>::const_iterator end,
-                           std::size_t depth) {
-    if (begin->size() == depth) return ByteMachine::kAccept;
-    std::vector<ByteMachine::Edge> edges;
-    while (begin != end) {
-      const Symbol symbol = (*begin)[depth];
-      auto group_end = begin;
-      while (group_end != end && (*group_end)[depth] == symbol) ++group_end;
-      add_edges(symbol, build(begin, group_end, depth + 1), edges);
-      begin = group_end;
+  ByteMachine::State add(std::vector<ByteMachine::Edge> edges) {
+    std::sort(edges.begin(), edges.end(), [](const auto& a, const auto& b) { return a.low < b.low; });
+    std::size_t kept = 0;
+    for (std::size_t i = 1; i < edges.size(); ++i) {
+      if (edges[kept].target == edges[i].target && edges[kept].high + 1 == edges[i].low) {
+        edges[kept].high = edges[i].high;
+      } else {
+        edges[++kept] = edges[i];
+      }
     }
-    const auto [found, inserted] = states_.emplace(edges, static_cast<ByteMachine::State>(order_.size()));
+    edges.resize(kept + 1);
+    const auto [found, inserted] = known_.emplace(edges, static_cast<ByteMachine::State>(all_.size()));
     if (inserted) {
-      if (order_.size() >= max_states_) throw CompileError("a character class needs too many states");
-      order_.push_back(&found->first);
+      if (all_.size() >= max_states_) throw CompileError("a character class needs too many states");
+      all_.push_back(std::move(edges));
     }
     return found->second;
   }
 
-  const std::vector<const std::vector<ByteMachine::Edge>*>& states() const { return order_; }
+  const std::vector<std::vector<ByteMachine::Edge>>& all() const { return all_; }
 
  private:
   struct Less {
@@ -176,73 +176,176 @@ class Builder {
     }
   };
 
-  static void add_edges(Symbol symbol, ByteMachine::State target, std::vector<ByteMachine::Edge>& edges) {
-    if (!symbol.hex) {
-      edges.push_back({symbol.low, symbol.high, target});
-      return;
-    }
-    const auto add = [&](int low, int high, int zero) {
-      if (low <= high) {
-        edges.push_back({static_cast<std::uint8_t>(zero + low), static_cast<std::uint8_t>(zero + high), target});
-      }
-    };
-    add(symbol.low, std::min<int>(symbol.high, 9), '0');
-    add(std::max<int>(symbol.low, 10), symbol.high, 'A' - 10);
-    add(std::max<int>(symbol.low, 10), symbol.high, 'a' - 10);
-  }
-
   std::size_t max_states_;
-  std::map<std::vector<ByteMachine::Edge>, ByteMachine::State, Less> states_;
-  std::vector<const std::vector<ByteMachine::Edge>*> order_;
+  std::map<std::vector<ByteMachine::Edge>, ByteMachine::State, Less> known_;
+  std::vector<std::vector<ByteMachine::Edge>> all_;
 };
 
-}  // namespace
-
-ByteMachine::ByteMachine(const CharSet& set, Codec codec, std::size_t max_states) {
-  std::vector<Word> words;
-  switch (codec) {
-    case Codec::kBytes:
-      for (const auto& [low, high] : set) {
-        words.push_back({{false, static_cast<std::uint8_t>(low), static_cast<std::uint8_t>(high)}});
-      }
-      break;
-    case Codec::kUtf8:
-      add_utf8(set, words);
-      break;
-    case Codec::kJson:
-      add_json(set, words);
-      break;
+void add_edges(Symbol symbol, ByteMachine::State target, std::vector<ByteMachine::Edge>& edges) {
+  if (!symbol.hex) {
+    edges.push_back({symbol.low, symbol.high, target});
+    return;
   }
-  std::sort(words.begin(), words.end());
-  Builder builder(max_states);
-  builder.build(words.begin(), words.end(), 0);
-  // The start was finished last; reversing the order makes it state 0.
-  const auto& states = builder.states();
-  const auto count = static_cast<State>(states.size());
-  first_.push_back(0);
-  for (State state = count; state-- > 0;) {
-    for (Edge edge : *states[state]) {
-      if (edge.target != kAccept) edge.target = static_cast<State>(count - 1 - edge.target);
-      edges_.push_back(edge);
+  const auto add = [&](int low, int high, int zero) {
+    if (low <= high) {
+      edges.push_back({static_cast<std::uint8_t>(zero + low), static_cast<std::uint8_t>(zero + high), target});
     }
-    first_.push_back(static_cast<std::uint32_t>(edges_.size()));
-  }
+  };
+  add(symbol.low, std::min<int>(symbol.high, 9), '0');
+  add(std::max<int>(symbol.low, 10), symbol.high, 'A' - 10);
+  add(std::max<int>(symbol.low, 10), symbol.high, 'a' - 10);
 }
 
-std::shared_ptr<const ByteMachine> byte_machine(const CharSet& set, Codec codec) {
+// The state in front of the words from `depth` on; they are sorted and begin alike.
+ByteMachine::State add_words(States& states, std::vector<Word>::const_iterator begin,
+                             std::vector<Word>::const_iterator end, std::size_t depth) {
+  if (begin->size() == depth) return ByteMachine::kAccept;
+  std::vector<ByteMachine::Edge> edges;
+  while (begin != end) {
+    const Symbol symbol = (*begin)[depth];
+    auto group_end = begin;
+    while (group_end != end && (*group_end)[depth] == symbol) ++group_end;
+    add_edges(symbol, add_words(states, begin, group_end, depth + 1), edges);
+    begin = group_end;
+  }
+  return states.add(std::move(edges));
+}
+
+// What two machines both read.
+class Common {
+ public:
+  Common(const ByteMachine& a, const ByteMachine& b) : a_(a), b_(b), states_(kMaxStates) {}
+
+  // The state in front of it, from these two on; kDead where it is nothing.
+  ByteMachine::State add(ByteMachine::State in_a, ByteMachine::State in_b) {
+    constexpr ByteMachine::State kAccept = ByteMachine::kAccept;
+    if (in_a == kAccept || in_b == kAccept) return in_a == in_b ? kAccept : ByteMachine::kDead;
+    const auto known = known_.find({in_a, in_b});
+    if (known != known_.end()) return known->second;
+    std::vector<ByteMachine::Edge> edges;
+    for (const ByteMachine::Edge& x : a_.edges(in_a)) {
+      for (const ByteMachine::Edge& y : b_.edges(in_b)) {
+        const std::uint8_t low = std::max(x.low, y.low);
+        const std::uint8_t high = std::min(x.high, y.high);
+        if (low > high) continue;
+        const ByteMachine::State target = add(x.target, y.target);
+        if (target != ByteMachine::kDead) edges.push_back({low, high, target});
+      }
+    }
+    const ByteMachine::State made = edges.empty() ? ByteMachine::kDead : states_.add(std::move(edges));
+    known_.emplace(std::pair{in_a, in_b}, made);
+    return made;
+  }
+
+  const std::vector<std::vector<ByteMachine::Edge>>& states() const { return states_.all(); }
+
+ private:
+  const ByteMachine& a_;
+  const ByteMachine& b_;
+  States states_;
+  std::map<std::pair<ByteMachine::State, ByteMachine::State>, ByteMachine::State> known_;
+};
+
+template <typename Key, typename Make>
+std::shared_ptr<const ByteMachine> shared(const Key& key, Make make) {
   static std::mutex mutex;
-  static std::map<std::pair<Codec, CharSet>, std::weak_ptr<const ByteMachine>> cache;
+  static std::map<Key, std::weak_ptr<const ByteMachine>> cache;
   static std::size_t sweep_at = 1024;
   const std::lock_guard lock(mutex);
-  auto& entry = cache[{codec, set}];
+  auto& entry = cache[key];
   if (auto machine = entry.lock()) return machine;
-  auto machine = std::make_shared<const ByteMachine>(set, codec, kMaxStates);
+  std::shared_ptr<const ByteMachine> machine = make();
   entry = machine;
   if (cache.size() > sweep_at) {
     std::erase_if(cache, [](const auto& item) { return item.second.expired(); });
     sweep_at = 2 * cache.size() + 1024;
   }
   return machine;
+}
+
+std::shared_ptr<const ByteMachine> shared(ByteMachine machine) {
+  return shared(machine.words(), [&] { return std::make_shared<const ByteMachine>(std::move(machine)); });
+}
+
+}  // namespace
+
+ByteMachine::ByteMachine(const std::vector<std::vector<Edge>>& states, State start) {
+  std::vector<State> numbers(states.size(), kDead);
+  std::vector<State> order = {start};
+  numbers[start] = kStart;
+  first_.push_back(0);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    for (Edge edge : states[order[i]]) {
+      if (edge.target != kAccept) {
+        if (numbers[edge.target] == kDead) {
+          numbers[edge.target] = static_cast<State>(order.size());
+          order.push_back(edge.target);
+        }
+        edge.target = numbers[edge.target];
+      }
+      edges_.push_back(edge);
+    }
+    first_.push_back(static_cast<std::uint32_t>(edges_.size()));
+  }
+}
+
+std::vector<std::uint32_t> ByteMachine::words() const {
+  std::vector<std::uint32_t> words = first_;
+  for (const Edge& edge : edges_) words.push_back(edge.low | (edge.high << 8U) | (std::uint32_t{edge.target} << 16U));
+  return words;
+}
+
+std::shared_ptr<const ByteMachine> byte_machine(const CharSet& set, Codec codec) {
+  return shared(std::pair{codec, set}, [&] {
+    std::vector<Word> words;
+    switch (codec) {
+      case Codec::kBytes:
+        for (const auto& [low, high] : set) {
+          words.push_back({{false, static_cast<std::uint8_t>(low), static_cast<std::uint8_t>(high)}});
+        }
+        break;
+      case Codec::kUtf8:
+        add_utf8(set, words);
+        break;
+      case Codec::kJson:
+        add_json(set, words);
+        break;
+    }
+    std::sort(words.begin(), words.end());
+    States states(kMaxStates);
+    const ByteMachine::State start = add_words(states, words.begin(), words.end(), 0);
+    return shared(ByteMachine(states.all(), start));
+  });
+}
+
+std::shared_ptr<const ByteMachine> common_characters(const std::shared_ptr<const ByteMachine>& a,
+                                                     const std::shared_ptr<const ByteMachine>& b) {
+  if (a == b) return a;
+  Common common(*a, *b);
+  const ByteMachine::State start = common.add(ByteMachine::kStart, ByteMachine::kStart);
+  return start == ByteMachine::kDead ? nullptr : shared(ByteMachine(common.states(), start));
+}
+
+std::shared_ptr<const ByteMachine> without_first_bytes(const std::shared_ptr<const ByteMachine>& machine,
+                                                       const std::bitset<256>& bytes) {
+  if ((machine->first_bytes() & bytes).none()) return machine;
+  std::vector<std::vector<ByteMachine::Edge>> states(1);
+  for (ByteMachine::State state = 0; state < machine->size(); ++state) {
+    if (state > 0) states.emplace_back(machine->edges(state).begin(), machine->edges(state).end());
+  }
+  for (const ByteMachine::Edge& edge : machine->edges(ByteMachine::kStart)) {
+    for (unsigned byte = edge.low; byte <= edge.high; ++byte) {
+      if (bytes[byte]) continue;
+      const auto one = static_cast<std::uint8_t>(byte);
+      auto& kept = states[0];
+      if (!kept.empty() && kept.back().target == edge.target && kept.back().high + 1 == one) {
+        kept.back().high = one;
+      } else {
+        kept.push_back({one, one, edge.target});
+      }
+    }
+  }
+  return states[0].empty() ? nullptr : shared(ByteMachine(states, ByteMachine::kStart));
 }
 
 }  // namespace tamis

@@ -27,8 +27,9 @@ class ByteMachine {
     bool operator==(const Edge&) const = default;
   };
 
-  // Throws CompileError where the set needs more than max_states states.
-  ByteMachine(const CharSet& set, Codec codec, std::size_t max_states);
+  // States by their edges, which are sorted; they are numbered anew, from `start` on, so that equal machines look
+  // alike.
+  ByteMachine(const std::vector<std::vector<Edge>>& states, State start);
 
   State step(State state, std::uint8_t byte) const {
     for (std::uint32_t i = first_[state]; i < first_[state + 1]; ++i) {
@@ -49,13 +50,23 @@ class ByteMachine {
     return bytes;
   }
   std::size_t size() const { return first_.size() - 1; }
+  // The edges of all states, one after the other, and how many each has.
+  std::vector<std::uint32_t> words() const;
 
  private:
   std::vector<std::uint32_t> first_;  // edges of state s: first_[s] .. first_[s + 1]
   std::vector<Edge> edges_;
 };
 
-// The machine for a set under a codec; shared by every grammar of the process while any of them lives.
+// Machines are shared by every grammar of the process while any of them lives; equal ones are one.
+
+// The machine for a set under a codec.  Throws CompileError where it needs too many states.
 std::shared_ptr<const ByteMachine> byte_machine(const CharSet& set, Codec codec);
+// The machine for the characters that both read; null where there are none.  Throws CompileError as above.
+std::shared_ptr<const ByteMachine> common_characters(const std::shared_ptr<const ByteMachine>& a,
+                                                     const std::shared_ptr<const ByteMachine>& b);
+// The machine for the characters that begin with none of the bytes; null where there are none.
+std::shared_ptr<const ByteMachine> without_first_bytes(const std::shared_ptr<const ByteMachine>& machine,
+                                                       const std::bitset<256>& bytes);
 
 }  // namespace tamis

@@ -9,57 +9,71 @@ namespace {
 constexpr std::size_t kPositions = 2000;  // larger subsets are not looked at
 constexpr std::size_t kBytes = 8;         // a set that begins with fewer is worth a loop only if it is counted
 
-// Whether all characters of the machine are such of JSON strings, as JSON spells them.
-bool is_json(const ByteMachine& machine) {
-  const std::bitset<256> first = machine.first_bytes();
+// Whether all characters are such of JSON strings, as JSON spells them.
+bool is_json(const ByteMachine& characters) {
+  const std::bitset<256> first = characters.first_bytes();
   for (unsigned byte = 0; byte < 0x20; ++byte) {
     if (first[byte]) return false;
   }
-  return !first['"'] && machine.step(ByteMachine::kStart, '\\') != ByteMachine::kAccept;
+  return !first['"'] && characters.step(ByteMachine::kStart, '\\') != ByteMachine::kAccept;
 }
+
+std::size_t beginnings(const CharacterLoop& loop) { return loop.characters->first_bytes().count(); }
 
 }  // namespace
 
-std::optional<Subsets::Loop> Subsets::loop(SubsetId subset) {
+std::optional<CharacterLoop> Subsets::loop(SubsetId subset) {
   if (const auto known = loops_.find(subset); known != loops_.end()) return known->second;
   const auto found = find_loop(subset);
   loops_.emplace(subset, found);
   return found;
 }
 
-std::optional<Subsets::Loop> Subsets::find_loop(SubsetId subset) {
+std::optional<CharacterLoop> Subsets::find_loop(SubsetId subset) {
   const std::vector<Position> positions = subsets_.copy(subset);
   if (positions.size() > kPositions) return std::nullopt;
+  std::vector<Position> combinations;
   for (const Position p : positions) {
     const Nfa::Kind kind = nfa_.states[state_of(p)].kind;
     if (is_unentered(p)) return std::nullopt;
-    if (kind == Nfa::Kind::kBoolean) return loop_of_combination(subset, p);
+    if (kind == Nfa::Kind::kBoolean) combinations.push_back(p);
     if (kind == Nfa::Kind::kChars && machine_state_of(p) != ByteMachine::kStart) return std::nullopt;
   }
+  if (!combinations.empty()) return loop_of_combinations(subset, combinations);
   std::vector<std::uint32_t> tried;
+  std::optional<CharacterLoop> widest;
   for (const Position p : positions) {
     const Nfa::State& state = nfa_.states[state_of(p)];
-    if (state.kind != Nfa::Kind::kChars || std::find(tried.begin(), tried.end(), state.a) != tried.end()) continue;
+    if (state.kind != Nfa::Kind::kChars || !may_return(state.b) ||
+        std::find(tried.begin(), tried.end(), state.a) != tried.end()) {
+      continue;
+    }
     tried.push_back(state.a);
-    if (const auto found = loop_of_characters(subset, state.a)) return found;
+    auto found = loop_of_characters(subset, state.a);
+    if (found && (!widest || beginnings(*found) > beginnings(*widest))) widest = std::move(found);
   }
-  return std::nullopt;
+  return widest;
 }
 
-// Whether no position of the subset but those that `own` holds reads a byte that may begin a character of the machine.
-bool Subsets::leaves_alone(SubsetId subset, const std::vector<Position>& own, std::uint32_t machine) const {
-  return (first_bytes(subset, own) & nfa_.machines[machine]->first_bytes()).none();
+bool CharacterLoop::leave_out(const std::bitset<256>& bytes) {
+  const auto kept = without_first_bytes(characters, bytes);
+  if (kept == characters) return true;
+  if (kept == nullptr || kept->first_bytes().count() < kBytes) return false;
+  characters = kept;
+  // They may leave the loop and go on with its count.
+  steady = steady && most == kEndless;
+  return true;
 }
 
 // A loop that all positions reading the machine's characters make together: each goes round once with every character.
-std::optional<Subsets::Loop> Subsets::loop_of_characters(SubsetId subset, std::uint32_t machine) {
+std::optional<CharacterLoop> Subsets::loop_of_characters(SubsetId subset, std::uint32_t machine) {
   std::vector<Position> own;
-  std::optional<Loop> common;
+  std::optional<CharacterLoop> common;
   for (const Position p : subsets_.copy(subset)) {
     const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind != Nfa::Kind::kChars || state.a != machine) continue;
     own.push_back(p);
-    Loop loop{machine, kEndless, true, true};
+    CharacterLoop loop{nfa_.machines[machine], CharacterLoop::kEndless, true, true};
     const Nfa::State after = nfa_.states[state.b];
     if (after.kind == Nfa::Kind::kNext && nfa_.counters[after.a].body == state_of(p)) {
       const Nfa::Counter& counter = nfa_.counters[after.a];
@@ -72,7 +86,8 @@ std::optional<Subsets::Loop> Subsets::loop_of_characters(SubsetId subset, std::u
     if (common && (common->most != loop.most || common->steady != loop.steady)) return std::nullopt;
     common = loop;
   }
-  if (!leaves_alone(subset, own, machine)) return std::nullopt;
+  const bool joined = common->steady;  // by what follows
+  if (!common->leave_out(first_bytes(subset, own))) return std::nullopt;
   SubsetId heads = kEmpty;
   for (const Position p : own) {
     const Nfa::StateId next = nfa_.states[state_of(p)].b;
@@ -82,7 +97,9 @@ std::optional<Subsets::Loop> Subsets::loop_of_characters(SubsetId subset, std::u
       heads = unite(heads, closure(position(counter.head, 0, frame_of(p))));
       // What follows the repetition joins in once the minimum is reached.
       const FrameId parent = frames_.begin(frame_of(p))[0];
-      if (!leaves_alone(closure(position(counter.exit, 0, parent)), {}, machine)) return std::nullopt;
+      const SubsetId exit = closure(position(counter.exit, 0, parent));
+      if (!common->leave_out(first_bytes(exit))) return std::nullopt;
+      common->ends_later = common->ends_later || (!joined && leads_on(exit));
     } else {
       heads = unite(heads, closure(position(next, 0, frame_of(p))));
     }
@@ -90,63 +107,152 @@ std::optional<Subsets::Loop> Subsets::loop_of_characters(SubsetId subset, std::u
   return heads == subset ? common : std::nullopt;
 }
 
-std::optional<Subsets::Loop> Subsets::loop_of_combination(SubsetId subset, Position p) {
-  const FrameId parent = frames_.begin(frame_of(p))[0];
-  const TupleId tuple = frames_.begin(frame_of(p))[1];
-  auto found = loop_of_tuple(tuple);
-  if (!found || !leaves_alone(subset, {p}, found->machine)) return std::nullopt;
-  // What follows the combination joins in whenever its operands accept.
-  const SubsetId exit = closure(position(nfa_.states[state_of(p)].b, 0, parent));
-  if (!leaves_alone(exit, {}, found->machine)) return std::nullopt;
-  found->alone = subset == (accepts(tuple) ? unite(interned({p}), exit) : interned({p}));
-  return found;
+// A loop that all combinations of the subset make together.
+std::optional<CharacterLoop> Subsets::loop_of_combinations(SubsetId subset, const std::vector<Position>& own) {
+  std::optional<CharacterLoop> common;
+  SubsetId alone = kEmpty;
+  SubsetId exits = kEmpty;
+  for (const Position p : own) {
+    const FrameId parent = frames_.begin(frame_of(p))[0];
+    const TupleId tuple = frames_.begin(frame_of(p))[1];
+    const auto found = loop_of_tuple(tuple);
+    if (!found) return std::nullopt;
+    if (!common) common = found;
+    if (common->characters != found->characters || common->most != found->most) return std::nullopt;
+    common->steady = common->steady && found->steady;
+    common->alone = common->alone && found->alone;
+    // What follows a combination joins in whenever its operands accept.
+    const SubsetId exit = closure(position(nfa_.states[state_of(p)].b, 0, parent));
+    exits = unite(exits, exit);
+    if (leads_on(exit) && !accepts(tuple)) {
+      common->ends_later = common->ends_later || !found->steady || accepts_after(tuple, *found->characters);
+    }
+    alone = unite(alone, accepts(tuple) ? unite(interned({p}), exit) : interned({p}));
+  }
+  if (!common->leave_out(first_bytes(subset, own) | first_bytes(exits))) return std::nullopt;
+  common->alone = common->alone && subset == alone;
+  return common;
 }
 
-std::optional<Subsets::Loop> Subsets::loop_of_tuple(TupleId tuple) {
+// A loop that all operands make together, of the characters that all of them read.
+std::optional<CharacterLoop> Subsets::loop_of_tuple(TupleId tuple) {
   const std::vector<std::uint32_t> words = tuples_.copy(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[words[0]];
-  std::optional<Loop> common;
+  const auto is_machine = [&](std::size_t i) { return operands[i].kind == Nfa::OperandKind::kMachine; };
+  const auto is_gone = [&](std::size_t i) {
+    return words[i + 1] == (operands[i].kind == Nfa::OperandKind::kRegular ? kEmpty : NestedStates::kGone);
+  };
+  CharacterLoop common{nullptr, CharacterLoop::kEndless, true, true};
+  std::vector<CharacterLoop> loops;
+  std::vector<CharacterLoop> excluded;
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    if (operands[i].kind != Nfa::OperandKind::kRegular) return std::nullopt;
-    if (operands[i].negated && words[i + 1] == kEmpty) continue;
-    if (operands[i].negated) return std::nullopt;
-    const auto found = loop(words[i + 1]);
-    if (!found || (common && nfa_.machines[common->machine] != nfa_.machines[found->machine])) return std::nullopt;
-    common = Loop{found->machine, common ? std::min(common->most, found->most) : found->most,
-                  found->steady && (!common || common->steady), false};
+    if ((operands[i].negated && is_gone(i)) || is_machine(i)) continue;
+    const bool regular = operands[i].kind == Nfa::OperandKind::kRegular;
+    const auto found = regular ? loop(words[i + 1]) : nested_.nested_loop(words[i + 1]);
+    if (!found) return std::nullopt;
+    common.steady = common.steady && found->steady;
+    common.alone = common.alone && found->alone;
+    (operands[i].negated ? excluded : loops).push_back(*found);
+    if (operands[i].negated) continue;
+    common.most = std::min(common.most, found->most);
+    common.characters = common.characters ? common_of(common.characters, found->characters) : found->characters;
+    if (!common.characters) return std::nullopt;
+  }
+  if (loops.empty()) return std::nullopt;
+  // What an excluded operand does when it is over would be something new.
+  for (const CharacterLoop& loop : excluded) {
+    if (loop.most < common.most || common_of(common.characters, loop.characters) != common.characters) {
+      return std::nullopt;
+    }
+    loops.push_back(loop);
+  }
+  for (const CharacterLoop& loop : loops) {
+    if (loop.characters == common.characters) continue;
+    // A character may leave the common loop and go on with this one's count.
+    common.steady = common.steady && loop.most == CharacterLoop::kEndless;
+    if (common.characters->first_bytes().count() < kBytes) return std::nullopt;
+  }
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (is_machine(i) && !is_gone(i) && !ignores(operands[i].start, words[i + 1], *common.characters)) {
+      return std::nullopt;
+    }
   }
   return common;
 }
 
-std::optional<std::uint32_t> Subsets::wide(SubsetId subset) {
+std::shared_ptr<const ByteMachine> Subsets::common_of(const std::shared_ptr<const ByteMachine>& a,
+                                                      const std::shared_ptr<const ByteMachine>& b) {
+  const auto [known, inserted] = common_.try_emplace({a, b});
+  if (!inserted) return known->second;
+  try {
+    known->second = common_characters(a, b);
+  } catch (const CompileError&) {  // too large to be of use
+  }
+  return known->second;
+}
+
+bool Subsets::leads_on(SubsetId subset) const {
+  return std::any_of(subsets_.begin(subset), subsets_.end(subset), [&](Position p) {
+    const Nfa::Kind kind = nfa_.states[state_of(p)].kind;
+    return kind == Nfa::Kind::kFinal || kind == Nfa::Kind::kCall;
+  });
+}
+
+// Whether the tuple accepts after one of the characters, whichever it is.
+bool Subsets::accepts_after(TupleId tuple, const ByteMachine& characters) {
+  for (ByteMachine::State at = ByteMachine::kStart; at != ByteMachine::kAccept;) {
+    const ByteMachine::Edge& edge = characters.edges(at).front();
+    tuple = tuple_step(tuple, classes_.of[edge.low]);
+    if (tuple == kNoTuple) return false;
+    at = edge.target;
+  }
+  return accepts(tuple);
+}
+
+// Whether characters, all of one byte, leave a machine in its state.
+bool Subsets::ignores(std::uint32_t machine, std::uint32_t state, const ByteMachine& characters) {
+  if (nfa_.grammar().machines[machine]->counts_tokens()) return false;
+  const std::span<const ByteMachine::Edge> edges = characters.edges(ByteMachine::kStart);
+  return std::all_of(edges.begin(), edges.end(), [&](const ByteMachine::Edge& edge) {
+    if (edge.target != ByteMachine::kAccept) return false;
+    for (unsigned byte = edge.low; byte <= edge.high; ++byte) {
+      const Machine::State next =
+          machines_[machine]->step(static_cast<Machine::State>(state), static_cast<std::uint8_t>(byte));
+      if (next != static_cast<Machine::State>(state)) return false;
+    }
+    return true;
+  });
+}
+
+std::shared_ptr<const ByteMachine> Subsets::wide(SubsetId subset) {
   if (const auto known = wide_.find(subset); known != wide_.end()) return known->second;
   const auto found = find_wide(subset);
   wide_.emplace(subset, found);
   return found;
 }
 
-std::optional<std::uint32_t> Subsets::find_wide(SubsetId subset) {
+std::shared_ptr<const ByteMachine> Subsets::find_wide(SubsetId subset) {
   const std::vector<Position> positions = subsets_.copy(subset);
-  if (positions.size() > kPositions) return std::nullopt;
+  if (positions.size() > kPositions) return nullptr;
   for (const Position p : positions) {
     const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind == Nfa::Kind::kBoolean && !is_unentered(p)) {
-      if (const auto found = wide_tuple(frames_.begin(frame_of(p))[1])) return found;
-    } else if (state.kind == Nfa::Kind::kChars && machine_state_of(p) == ByteMachine::kStart &&
+      if (auto found = wide_tuple(frames_.begin(frame_of(p))[1])) return found;
+    } else if (state.kind == Nfa::Kind::kChars && machine_state_of(p) == ByteMachine::kStart && may_return(state.b) &&
                nfa_.machines[state.a]->first_bytes().count() >= kBytes) {
       const SubsetId after = closure(position(state.b, 0, frame_of(p)));
-      if (std::binary_search(subsets_.begin(after), subsets_.end(after), p)) return state.a;
+      if (std::binary_search(subsets_.begin(after), subsets_.end(after), p)) return nfa_.machines[state.a];
     }
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 // What finite languages exclude, they exclude up to their longest member only.  Operands that are decided on together
 // may refuse together what each of them would let in, unless there is one alone or none changes with a character.
-std::optional<std::uint32_t> Subsets::wide_tuple(TupleId tuple) {
+std::shared_ptr<const ByteMachine> Subsets::wide_tuple(TupleId tuple) {
   const std::vector<std::uint32_t> words = tuples_.copy(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[words[0]];
-  std::optional<std::uint32_t> machine;
+  std::shared_ptr<const ByteMachine> common;
   bool json = false;
   const auto decided = std::count_if(operands.begin(), operands.end(), [](const Nfa::Operand& operand) {
     return operand.kind == Nfa::OperandKind::kRegular && !operand.negated;
@@ -156,28 +262,26 @@ std::optional<std::uint32_t> Subsets::wide_tuple(TupleId tuple) {
     const bool regular = operands[i].kind == Nfa::OperandKind::kRegular;
     if (operands[i].negated) {
       if (operands[i].finite || component == (regular ? kEmpty : NestedStates::kGone)) continue;
-      return std::nullopt;
+      return nullptr;
     }
     if (operands[i].kind == Nfa::OperandKind::kMachine) {
-      if (!machines_[operands[i].start]->reads_json_characters(static_cast<Machine::State>(component))) {
-        return std::nullopt;
-      }
+      if (!machines_[operands[i].start]->reads_json_characters(static_cast<Machine::State>(component))) return nullptr;
       json = true;
       continue;
     }
-    std::optional<std::uint32_t> found;
+    std::shared_ptr<const ByteMachine> found;
     if (!regular) {
       found = nested_.nested_wide(component);
-    } else if (const auto same = loop(component); same && same->most == kEndless) {
-      found = same->machine;
+    } else if (const auto same = loop(component); same && same->most == CharacterLoop::kEndless) {
+      found = same->characters;
     } else if (decided == 1) {
       found = wide(component);
     }
-    if (!found || (machine && nfa_.machines[*machine] != nfa_.machines[*found])) return std::nullopt;
-    machine = found;
+    common = found == nullptr || common == nullptr ? found : common_of(common, found);
+    if (common == nullptr || common->first_bytes().count() < kBytes) return nullptr;
   }
-  if (!machine || (json && !is_json(*nfa_.machines[*machine]))) return std::nullopt;
-  return machine;
+  if (common == nullptr || (json && !is_json(*common))) return nullptr;
+  return common;
 }
 
 std::bitset<256> Subsets::first_bytes(SubsetId subset, const std::vector<Position>& without) const {

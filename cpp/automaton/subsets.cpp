@@ -197,16 +197,24 @@ Subsets::Row& Subsets::row(SubsetId subset) {
   return *rows_[subset];
 }
 
+Subsets::Partition::Partition(std::vector<std::uint16_t> of, std::size_t count)
+    : of(std::move(of)), count(count), first(count + 1), classes(this->of.size()) {
+  for (const std::uint16_t way : this->of) ++first[way];
+  std::partial_sum(first.begin(), first.end(), first.begin());
+  for (std::size_t c = classes.size(); c-- > 0;) classes[--first[this->of[c]]] = static_cast<std::uint8_t>(c);
+}
+
 const Subsets::Partition* Subsets::partition(SubsetId subset) {
   const auto keep = [&](Partition made) {
-    row_bytes_ += sizeof(Partition) + made.of.capacity() * 2;
+    row_bytes_ += sizeof(Partition) + made.of.size() * 3 + made.first.size() * 2;
     partitions_.push_back(std::move(made));
     return &partitions_.back();
   };
   if (infos_[subset].stepwise) {
-    Partition each{std::vector<std::uint16_t>(classes_.count()), classes_.count() + 1};
-    std::iota(each.of.begin(), each.of.end(), std::uint16_t{1});
-    return keep(std::move(each));
+    if (each_ != nullptr) return each_;
+    std::vector<std::uint16_t> each(classes_.count());
+    std::iota(each.begin(), each.end(), std::uint16_t{1});
+    return each_ = keep({std::move(each), classes_.count() + 1});
   }
   // Which characters it is reading settles everything but for combinations.
   reading_.clear();
@@ -235,9 +243,9 @@ const Subsets::Partition* Subsets::partition(SubsetId subset) {
       if (nfa_.states[state_of(p)].kind == Nfa::Kind::kBoolean) mark_ways(ways, frames_.begin(frame_of(p))[1]);
     }
   }
-  Partition made{{}, 0};
-  made.of = ways.dense(made.count);
-  const Partition* kept = keep(std::move(made));
+  std::size_t count = 0;
+  std::vector<std::uint16_t> numbers = ways.dense(count);
+  const Partition* kept = keep({std::move(numbers), count});
   if (!combined) partition_of_read_.push_back(kept);
   return kept;
 }

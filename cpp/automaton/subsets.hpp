@@ -8,8 +8,10 @@
 #include <bitset>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -37,6 +39,20 @@ struct ByteClasses {
 
 using SubsetId = std::uint32_t;
 
+// Reads characters of one set, up to `most` of them, and what follows does not depend on which; no byte that begins
+// such a character leads anywhere else.
+struct CharacterLoop {
+  static constexpr std::uint32_t kEndless = 0xFFFFFFFFU;
+  std::shared_ptr<const ByteMachine> characters;
+  std::uint32_t most;
+  bool steady;              // after one or more of them, what else may follow does not depend on how many
+  bool alone;               // and already now: nothing that stands beside the loop is over with the first of them
+  bool ends_later = false;  // the rule may end, or call another, after some of them, though it may not yet
+
+  // Whether enough is left without the characters that begin with these bytes, because something else reads them, too.
+  bool leave_out(const std::bitset<256>& bytes);
+};
+
 // The automaton, as the operands of combinations see it that call rules.  Numbers are its states; kGone: no longer
 // possible.
 class NestedStates {
@@ -46,7 +62,8 @@ class NestedStates {
   virtual std::uint32_t nested_step(std::uint32_t state, std::size_t byte_class) = 0;
   virtual std::uint32_t nested_end_token(std::uint32_t state) = 0;
   virtual bool nested_complete(std::uint32_t state) const = 0;
-  virtual std::optional<std::uint32_t> nested_wide(std::uint32_t state) = 0;  // see Subsets::wide
+  virtual std::optional<CharacterLoop> nested_loop(std::uint32_t state) = 0;
+  virtual std::shared_ptr<const ByteMachine> nested_wide(std::uint32_t state) = 0;  // see Subsets::wide
 
  protected:
   ~NestedStates() = default;
@@ -79,6 +96,12 @@ class Subsets {
   SubsetId step(SubsetId subset, std::size_t byte_class);
   // The byte classes that lead to the same place have the same number; those with number 0 lead nowhere.
   const std::vector<std::uint16_t>& ways(SubsetId subset) { return row(subset).ways->of; }
+  // The byte classes that have the number of this one.
+  std::span<const std::uint8_t> alike(SubsetId subset, std::size_t byte_class) {
+    const Partition& ways = *row(subset).ways;
+    const std::size_t way = ways.of[byte_class];
+    return {ways.classes.data() + ways.first[way], ways.classes.data() + ways.first[way + 1]};
+  }
   // What is left when a token has ended: combinations that count tokens have counted it, or are gone.
   SubsetId end_token(SubsetId subset);
   SubsetId unite(SubsetId a, SubsetId b);
@@ -88,18 +111,9 @@ class Subsets {
   // What a rule returns to, once it has: its combinations are entered only then.
   SubsetId entered(SubsetId subset);
 
-  // Reads characters of one machine, up to `most` of them, and what follows does not depend on which; no byte that
-  // begins such a character leads anywhere else.
-  struct Loop {
-    std::uint32_t machine;
-    std::uint32_t most;
-    bool steady;  // after one or more of them, what else may follow does not depend on how many
-    bool alone;   // and already now: nothing in the subset is over with the first of them
-  };
-  static constexpr std::uint32_t kEndless = 0xFFFFFFFFU;
-  std::optional<Loop> loop(SubsetId subset);
-  // A machine of which the subset reads any number of characters, whichever they are; where they lead may depend on it.
-  std::optional<std::uint32_t> wide(SubsetId subset);
+  std::optional<CharacterLoop> loop(SubsetId subset);
+  // Characters of which the subset reads any number, whichever they are; where they lead may depend on it.  None: null.
+  std::shared_ptr<const ByteMachine> wide(SubsetId subset);
 
   // The bytes that may come next; any, where there are combinations.
   std::bitset<256> first_bytes(SubsetId subset) const { return first_bytes(subset, {}); }
@@ -142,19 +156,32 @@ class Subsets {
 
   class Collector;
 
-  std::optional<Loop> find_loop(SubsetId subset);
-  std::optional<Loop> loop_of_characters(SubsetId subset, std::uint32_t machine);
-  std::optional<Loop> loop_of_combination(SubsetId subset, Position p);
-  std::optional<Loop> loop_of_tuple(TupleId tuple);
-  std::optional<std::uint32_t> find_wide(SubsetId subset);
-  std::optional<std::uint32_t> wide_tuple(TupleId tuple);
-  bool leaves_alone(SubsetId subset, const std::vector<Position>& own, std::uint32_t machine) const;
+  std::optional<CharacterLoop> find_loop(SubsetId subset);
+  // Whether what follows a character may go back to it at once.
+  bool may_return(Nfa::StateId after) const {
+    const Nfa::Kind kind = nfa_.states[after].kind;
+    return kind == Nfa::Kind::kSplit || kind == Nfa::Kind::kNext || kind == Nfa::Kind::kLater;
+  }
+  std::optional<CharacterLoop> loop_of_characters(SubsetId subset, std::uint32_t machine);
+  std::optional<CharacterLoop> loop_of_combinations(SubsetId subset, const std::vector<Position>& own);
+  std::optional<CharacterLoop> loop_of_tuple(TupleId tuple);
+  // Whether the subset ends a rule or calls one: where that leads is not known here.
+  bool leads_on(SubsetId subset) const;
+  bool accepts_after(TupleId tuple, const ByteMachine& characters);
+  bool ignores(std::uint32_t machine, std::uint32_t state, const ByteMachine& characters);
+  std::shared_ptr<const ByteMachine> find_wide(SubsetId subset);
+  std::shared_ptr<const ByteMachine> wide_tuple(TupleId tuple);
+  using Characters = std::shared_ptr<const ByteMachine>;
+  Characters common_of(const Characters& a, const Characters& b);
   std::bitset<256> first_bytes(SubsetId subset, const std::vector<Position>& without) const;
   SubsetId closure(Position p, bool enter = true);
   // Where the bytes lead: which of them the same way is known at once, where to only once somebody goes there.
   struct Partition {
+    Partition(std::vector<std::uint16_t> of, std::size_t count);
     std::vector<std::uint16_t> of;  // ways by byte class
     std::size_t count;
+    std::vector<std::uint16_t> first;  // classes[first[w] ..] up to first[w + 1] have way w
+    std::vector<std::uint8_t> classes;
   };
   struct Row {
     const Partition* ways;
@@ -189,11 +216,13 @@ class Subsets {
 
   Interner<Position> subsets_;
   std::vector<Info> infos_;
-  std::unordered_map<SubsetId, std::optional<Loop>> loops_;
-  std::unordered_map<SubsetId, std::optional<std::uint32_t>> wide_;
+  std::unordered_map<SubsetId, std::optional<CharacterLoop>> loops_;
+  std::unordered_map<SubsetId, std::shared_ptr<const ByteMachine>> wide_;
+  std::map<std::pair<Characters, Characters>, Characters> common_;
   std::vector<std::unique_ptr<Row>> rows_;  // per subset, none until first used
   std::size_t row_bytes_ = 0;
   std::deque<Partition> partitions_;
+  const Partition* each_ = nullptr;                  // the one of all that step byte by byte
   Interner<std::uint64_t> read_;                     // sets of (machine, state of it)
   std::vector<std::uint64_t> reading_;               // one of them, to be interned
   std::vector<const Partition*> partition_of_read_;  // one for each of them

@@ -12,11 +12,21 @@
 namespace tamis {
 namespace {
 
-// Characters of one set, read from a state on that goes on reading them: see Automaton::Loop.
+// Characters of one set, read from a state on that goes on reading them.
 class Run {
  public:
-  Run(const Automaton& automaton, StateId first, Automaton::Loop loop)
-      : automaton_(automaton), loop_(std::move(loop)), states_({first}) {}
+  // `longest`: as many characters as there are in any token.
+  Run(const Automaton& automaton, StateId first, CharacterLoop loop, std::uint32_t longest)
+      : automaton_(automaton), loop_(std::move(loop)), states_({first}) {
+    if (loop_.steady) return;
+    // What must follow may count the characters, too: it ends where nothing could.
+    for (std::uint32_t n = 1; n <= std::min(longest, loop_.most); ++n) {
+      if (after(n) == Automaton::kDead) {
+        loop_.most = n - 1;
+        break;
+      }
+    }
+  }
 
   const std::shared_ptr<const ByteMachine>& characters() const { return loop_.characters; }
   std::uint32_t most() const { return loop_.most; }
@@ -47,7 +57,7 @@ class Run {
   }
 
   const Automaton& automaton_;
-  Automaton::Loop loop_;
+  CharacterLoop loop_;
   std::vector<StateId> states_;
 };
 
@@ -60,13 +70,8 @@ class MaskWalk {
       : automaton_(automaton), vocabulary_(vocabulary), trie_(vocabulary.trie()) {}
 
   std::vector<std::uint32_t> mask(StateId start) {
-    if (Run* run = run_at(start); run != nullptr) {
-      read_run(*run, start);
-    } else if (const auto characters = automaton_.wide(start)) {
-      read_wide(*characters, start);
-    } else {
-      read(start);
-    }
+    mask_.assign((vocabulary_.size() + 31) / 32, 0);
+    read(trie_.size(), start);
     if (automaton_.is_complete(start)) {
       for (const TokenId stop : vocabulary_.stop_ids()) set(stop, true);
     }
@@ -76,6 +81,7 @@ class MaskWalk {
  private:
   static constexpr std::uint32_t kWorthwhile = 256;  // tokens that a run should spare us
   static constexpr std::uint32_t kSmall = 64;        // nodes of a subtree not worth looking for runs in
+  static constexpr std::uint32_t kMany = 2048;       // tokens below a node that has runs of its own
 
   // Where a walk has come: in a state, or so many characters into a run from it, the last one perhaps half read.
   struct Place {
@@ -89,6 +95,11 @@ class MaskWalk {
     const Trie* trie;
     std::uint32_t node;
     StateId next;
+  };
+  // A node with very many tokens below it, and the state that its byte has led to.
+  struct Below {
+    std::uint32_t node;
+    StateId state;
   };
   // A node whose children are being visited.
   struct Step {
@@ -126,19 +137,26 @@ class MaskWalk {
            automaton_.end_token(state) != Automaton::kDead;
   }
 
+  // The run that a state reads, unless it is wide for more characters.
   Run* run_at(StateId state) {
     const auto [found, inserted] = runs_.try_emplace(state);
     if (inserted) {
-      if (auto loop = automaton_.loop(state)) found->second.emplace(automaton_, state, std::move(*loop));
+      auto loop = automaton_.loop(state);
+      const auto wide = loop ? automaton_.wide(state) : nullptr;
+      const auto beginnings = [](const ByteMachine& characters) { return characters.first_bytes().count(); };
+      if (loop && (wide == nullptr || beginnings(*wide) <= beginnings(*loop->characters))) {
+        found->second.emplace(automaton_, state, std::move(*loop), trie_.height());
+      }
     }
     return found->second ? &*found->second : nullptr;
   }
 
-  std::vector<Root> roots(StateId start) const {
+  std::vector<Root> children(std::uint32_t node, StateId state) const {
+    const Trie::Children all = trie_.children(node);
     std::vector<Root> found;
-    for (const std::uint32_t node : trie_.roots()) {
-      const StateId next = automaton_.step(start, trie_[node].byte);
-      if (next != Automaton::kDead) found.push_back({node, next});
+    for (std::size_t i = 0; i < all.nodes.size(); ++i) {
+      const StateId next = automaton_.step(state, all.bytes[i]);
+      if (next != Automaton::kDead) found.push_back({all.nodes[i], next});
     }
     return found;
   }
@@ -157,30 +175,51 @@ class MaskWalk {
     return most->first;
   }
 
-  void read_run(Run& run, StateId start) {
-    const auto runs = vocabulary_.runs(run.characters());
-    mask_ = runs->mask(run.most());
-    const bool settled = read_tails(run, 1, *runs);
-    if (!settled) return leave_run(run, 0, *runs, 0, trie_.size());
-    for (const std::uint32_t root : trie_.roots()) {
-      if (run.characters()->step(ByteMachine::kStart, trie_[root].byte) == ByteMachine::kDead) walk(trie_, root, start);
+  // Adds the tokens below a node (all of them, where it is trie_.size()), whose byte has led to `state`; none of them
+  // is in the mask.
+  void read(std::uint32_t node, StateId state) {
+    if (Run* run = run_at(state); run != nullptr) {
+      read_run(node, *run, state);
+    } else if (const auto characters = automaton_.wide(state)) {
+      read_wide(node, characters, state);
+    } else {
+      read_any(node, state);
+    }
+  }
+
+  std::shared_ptr<const TokenRuns> add_runs(std::uint32_t node, const std::shared_ptr<const ByteMachine>& characters,
+                                            std::uint32_t most) {
+    auto runs = vocabulary_.runs(characters, node);
+    runs->add_to(mask_, most);
+    return runs;
+  }
+
+  void read_run(std::uint32_t node, Run& run, StateId state) {
+    const auto runs = add_runs(node, run.characters(), run.most());
+    if (!read_tails(run, 1, *runs)) return leave_run(run, 0, *runs, 0, trie_.size());
+    const Trie::Children children = trie_.children(node);
+    for (std::size_t i = 0; i < children.nodes.size(); ++i) {
+      if (run.characters()->step(ByteMachine::kStart, children.bytes[i]) == ByteMachine::kDead) {
+        walk(trie_, children.nodes[i], state);
+      }
     }
   }
 
   // A state in which no run of the characters is ever refused, whatever else it may lead to.
-  void read_wide(const std::shared_ptr<const ByteMachine>& characters, StateId start) {
-    const auto runs = vocabulary_.runs(characters);
-    mask_ = runs->mask(Subsets::kEndless);
+  void read_wide(std::uint32_t node, const std::shared_ptr<const ByteMachine>& characters, StateId state) {
+    const auto runs = add_runs(node, characters, CharacterLoop::kEndless);
     std::vector<Root> live;
-    for (const std::uint32_t node : trie_.roots()) {
-      if (!runs->leads_out(node) && trie_.tokens_below(node) < kWorthwhile) continue;
-      const StateId next = automaton_.step(start, trie_[node].byte);
-      if (next != Automaton::kDead) live.push_back({node, next});
+    const Trie::Children children = trie_.children(node);
+    for (std::size_t i = 0; i < children.nodes.size(); ++i) {
+      const std::uint32_t child = children.nodes[i];
+      if (!runs->leads_out(child) && trie_.tokens_below(child) < kWorthwhile) continue;
+      const StateId next = automaton_.step(state, children.bytes[i]);
+      if (next != Automaton::kDead) live.push_back({child, next});
     }
     Compared compared{nullptr, *runs, false, true};
     if (const auto most = heaviest(live)) {
       Run* run = run_at(*most);
-      if (run != nullptr && run->characters() == characters && run->most() == Subsets::kEndless) {
+      if (run != nullptr && run->characters() == characters && run->most() == CharacterLoop::kEndless) {
         compared.run = run;
         compared.settled = read_tails(*run, 0, *runs);
       }
@@ -188,33 +227,32 @@ class MaskWalk {
     for (const Root& root : live) compare(compared, root.node, root.next, ByteMachine::kStart, 0, characters.get());
   }
 
-  void read(StateId start) {
-    const std::vector<Root> live = roots(start);
+  void read_any(std::uint32_t node, StateId state) {
+    const std::vector<Root> live = children(node, state);
     const auto most = heaviest(live);
     Run* later = most ? run_at(*most) : nullptr;
     if (later != nullptr) {
-      const auto runs = vocabulary_.runs(later->characters());
+      const auto runs = vocabulary_.runs(later->characters(), node);
       std::uint32_t alike = 0;
       for (const Root& root : live) {
         if (root.next == *most) alike += runs->beginning_with(trie_[root.node].byte);
       }
       if (3 * alike > 2 * runs->count()) {
-        mask_ = runs->mask(later->most() == Subsets::kEndless ? later->most() : later->most() + 1U);
+        runs->add_to(mask_, later->most() == CharacterLoop::kEndless ? later->most() : later->most() + 1U);
         const Compared compared{later, *runs, read_tails(*later, 0, *runs), false};
         auto next = live.begin();
-        for (const std::uint32_t root : trie_.roots()) {
-          const bool lives = next != live.end() && next->node == root;
+        for (const std::uint32_t child : trie_.children(node).nodes) {
+          const bool lives = next != live.end() && next->node == child;
           if (!lives) {
-            set_tokens(trie_, root, trie_[root].skip, false);
+            set_tokens(trie_, child, trie_[child].skip, false);
           } else {
-            compare(compared, root, next->next, ByteMachine::kStart, 0, later->characters().get());
+            compare(compared, child, next->next, ByteMachine::kStart, 0, later->characters().get());
             ++next;
           }
         }
         return;
       }
     }
-    mask_.assign((vocabulary_.size() + 31) / 32, 0);
     for (const Root& root : live) walk_below(trie_, root.node, {root.next, nullptr, 0, ByteMachine::kStart});
   }
 
@@ -262,6 +300,11 @@ class MaskWalk {
       exits_.pop_back();
       walk_down(*exit.trie, exit.node, {exit.next, nullptr, 0, ByteMachine::kStart});
     }
+    while (!below_.empty()) {
+      const Below below = std::move(below_.back());
+      below_.pop_back();
+      read(below.node, below.state);
+    }
   }
 
   void walk_down(const Trie& trie, std::uint32_t node, Place place) {
@@ -272,10 +315,14 @@ class MaskWalk {
       const Trie::Children children = trie.children(here);
       if (children.nodes.empty()) return;
       const bool large = trie[here].skip - here > kSmall;
+      if (at.run == nullptr && large && &trie == &trie_ && trie.tokens_below(here) >= kMany) {
+        return below_.push_back({here, at.state});
+      }
       if (at.run == nullptr && (large || trie.repeats(here))) at.run = run_at(at.state);
       if (at.run == nullptr && large) {
-        if (const auto characters = automaton_.wide(at.state))
-          return read_wide_below(trie, here, at.state, **characters);
+        if (const auto characters = automaton_.wide(at.state)) {
+          return read_wide_below(trie, here, at.state, *characters);
+        }
       }
       path_[depth++] = {children, 0, at};
     };
@@ -316,7 +363,7 @@ class MaskWalk {
         set_tokens(trie, here, here + 1, true);
         bytes.push_back(static_cast<char>(byte));
         levels.push_back({trie.children(here), 0, read == ByteMachine::kAccept ? ByteMachine::kStart : read});
-      } else if (level.machine_state == ByteMachine::kStart) {
+      } else {
         const StateId from = automaton_.advance(state, bytes);
         const StateId next = from == Automaton::kDead ? from : automaton_.step(from, byte);
         if (next != Automaton::kDead) exits_.push_back({&trie, here, next});
@@ -386,6 +433,7 @@ class MaskWalk {
   std::vector<std::uint32_t> mask_;
   std::vector<Step> path_;
   std::vector<Exit> exits_;
+  std::vector<Below> below_;
   std::unordered_map<StateId, std::optional<Run>> runs_;  // by the state that they begin in
 };
 

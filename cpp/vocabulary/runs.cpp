@@ -9,6 +9,11 @@ namespace {
 
 constexpr std::uint32_t kAsked = 64;
 
+bool reads_every_character(const ByteMachine& machine) {
+  const CharSet all = {{0, 0xD7FF}, {0xE000, 0x10FFFF}};
+  return &machine == byte_machine(all, Codec::kJson).get() || &machine == byte_machine(all, Codec::kUtf8).get();
+}
+
 // Transitions of a machine as a table.
 std::vector<std::array<ByteMachine::State, 256>> table_of(const ByteMachine& machine) {
   std::vector<std::array<ByteMachine::State, 256>> table(machine.size());
@@ -23,10 +28,14 @@ std::vector<std::array<ByteMachine::State, 256>> table_of(const ByteMachine& mac
 
 }  // namespace
 
-TokenRuns::TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine)
+TokenRuns::TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine, std::uint32_t node)
     : all_((vocabulary.size() + 31) / 32), leads_out_(vocabulary.trie().size(), false) {
   const auto table = table_of(machine);
   const Trie& trie = vocabulary.trie();
+  const bool from_root = node == trie.size();
+  const std::uint32_t begin = from_root ? 0 : node + 1;
+  const std::uint32_t end = from_root ? trie.size() : trie[node].skip;
+  const std::uint32_t depth_before = from_root ? 0 : trie[node].depth + 1;
   struct Place {
     ByteMachine::State state;  // inside of a character, or at the start of one
     std::uint32_t characters;  // whole ones before
@@ -37,28 +46,33 @@ TokenRuns::TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine)
   std::vector<std::pair<std::uint32_t, TokenId>> runs;
   std::vector<std::uint32_t> of_length;
   std::uint8_t first_byte = 0;
-  for (std::uint32_t i = 0; i < trie.size();) {
-    const auto& node = trie[i];
-    const Place before = path[node.depth];
-    const ByteMachine::State next = table[before.state][node.byte];
+  const bool full = reads_every_character(machine);
+  for (std::uint32_t i = begin; i < end;) {
+    const auto& here = trie[i];
+    const std::uint32_t depth = here.depth - depth_before;
+    const Place before = path[depth];
+    const ByteMachine::State next = table[before.state][here.byte];
     if (next == ByteMachine::kDead) {
       if (before.state == ByteMachine::kStart) {
         exits_.push_back({i, before.characters});
-        leads_out_[i] = true;
-        for (std::uint32_t d = node.depth; d > 0 && !leads_out_[path[d].node]; --d) leads_out_[path[d].node] = true;
+      } else if (full) {  // no other character begins like this
+        i = here.skip;
+        continue;
       }
-      i = node.skip;
+      leads_out_[i] = true;
+      for (std::uint32_t d = depth; d > 0 && !leads_out_[path[d].node]; --d) leads_out_[path[d].node] = true;
+      i = here.skip;
       continue;
     }
     const bool whole = next == ByteMachine::kAccept;
-    path[node.depth + 1] = {whole ? ByteMachine::kStart : next, before.characters + (whole ? 1U : 0U), i};
+    path[depth + 1] = {whole ? ByteMachine::kStart : next, before.characters + (whole ? 1U : 0U), i};
     const std::uint32_t characters = before.characters + 1;
     if (characters >= of_length.size()) of_length.resize(characters + 1);
-    if (node.depth == 0) first_byte = node.byte;
+    if (depth == 0) first_byte = here.byte;
     const std::uint32_t last = trie[i + 1].first_token;
-    for (std::uint32_t t = node.first_token; t < last; ++t) runs.emplace_back(characters, trie.tokens()[t]);
-    of_length[characters] += last - node.first_token;
-    beginning_with_[first_byte] += last - node.first_token;
+    for (std::uint32_t t = here.first_token; t < last; ++t) runs.emplace_back(characters, trie.tokens()[t]);
+    of_length[characters] += last - here.first_token;
+    beginning_with_[first_byte] += last - here.first_token;
     ++i;
   }
   while (!of_length.empty() && of_length.back() == 0) of_length.pop_back();
@@ -72,20 +86,17 @@ TokenRuns::TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine)
   }
 }
 
-std::vector<std::uint32_t> TokenRuns::mask(std::size_t limit) const {
-  if (limit >= longer_.size()) return all_;
-  const std::size_t gone = longer_[limit];
+void TokenRuns::add_to(std::vector<std::uint32_t>& mask, std::size_t limit) const {
+  const std::size_t gone = limit < longer_.size() ? longer_[limit] : 0;
   const auto bit = [](TokenId token) { return 1U << (static_cast<std::uint32_t>(token) % 32); };
   if (gone <= by_length_.size() / 2) {
-    std::vector<std::uint32_t> words = all_;
-    for (std::size_t i = 0; i < gone; ++i) words[static_cast<std::size_t>(by_length_[i]) / 32] &= ~bit(by_length_[i]);
-    return words;
+    for (std::size_t i = 0; i < all_.size(); ++i) mask[i] |= all_[i];
+    for (std::size_t i = 0; i < gone; ++i) mask[static_cast<std::size_t>(by_length_[i]) / 32] &= ~bit(by_length_[i]);
+    return;
   }
-  std::vector<std::uint32_t> words(all_.size());
   for (std::size_t i = gone; i < by_length_.size(); ++i) {
-    words[static_cast<std::size_t>(by_length_[i]) / 32] |= bit(by_length_[i]);
+    mask[static_cast<std::size_t>(by_length_[i]) / 32] |= bit(by_length_[i]);
   }
-  return words;
 }
 
 const TokenRuns::Tails* TokenRuns::tails(const Vocabulary& vocabulary) const {

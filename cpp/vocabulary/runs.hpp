@@ -2,7 +2,8 @@
 //
 // A state that reads any characters of a set, one after the other, allows all these tokens at once; only where a token
 // leaves the run does the automaton have to be asked.  They depend on the vocabulary and the set alone, so every
-// grammar with the same set shares them.
+// grammar with the same set shares them.  So it is where the run begins behind some bytes, say a space, as long as very
+// many tokens begin with these.
 #pragma once
 
 #include <array>
@@ -26,16 +27,17 @@ class TokenRuns {
     std::uint32_t characters;
   };
 
-  TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine);
+  // Of the tokens below a node, behind the bytes that lead there; all tokens, where that is trie.size().
+  TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine, std::uint32_t node);
 
-  // The tokens of at most `limit` characters, the last of which need not be whole.
-  std::vector<std::uint32_t> mask(std::size_t limit) const;
+  // Adds the tokens of at most `limit` characters, the last of which need not be whole, to a mask with none of them.
+  void add_to(std::vector<std::uint32_t>& mask, std::size_t limit) const;
   std::uint32_t count() const { return static_cast<std::uint32_t>(by_length_.size()); }
   // The runs among the tokens that begin with this byte.
   std::uint32_t beginning_with(std::uint8_t byte) const { return beginning_with_[byte]; }
 
   const std::vector<Exit>& exits() const { return exits_; }  // by node
-  // Whether the node is an exit, or part of a run that some token leaves below it.
+  // Whether the node is part of no run, but its parent is, or it is part of one that some token leaves below it.
   bool leads_out(std::uint32_t node) const { return leads_out_[node]; }
 
   // Tokens that leave the run after one character or more.

@@ -70,23 +70,24 @@ std::optional<std::string> Vocabulary::bytes(TokenId token) const {
   return text && text->front() != kSpecialBegin ? text : std::nullopt;
 }
 
-std::shared_ptr<const TokenRuns> Vocabulary::runs(const std::shared_ptr<const ByteMachine>& machine) const {
+std::shared_ptr<const TokenRuns> Vocabulary::runs(const std::shared_ptr<const ByteMachine>& machine,
+                                                  std::uint32_t node) const {
   const std::lock_guard lock(mutex_);
   for (auto it = runs_.begin(); it != runs_.end(); ++it) {
-    if (it->first != machine) continue;
+    if (it->machine != machine || it->node != node) continue;
     runs_.splice(runs_.begin(), runs_, it);
-    return runs_.front().second;
+    return runs_.front().runs;
   }
-  runs_.emplace_front(machine, std::make_shared<const TokenRuns>(*this, *machine));
+  runs_.push_front({machine, node, std::make_shared<const TokenRuns>(*this, *machine, node)});
   if (runs_.size() > kKeptRuns) runs_.pop_back();
-  return runs_.front().second;
+  return runs_.front().runs;
 }
 
 std::size_t Vocabulary::memory_bytes() const {
   std::size_t total = tokens_.capacity() * sizeof(tokens_[0]) + trie_.memory_bytes();
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [machine, runs] : runs_) total += runs->memory_bytes();
+    for (const KeptRuns& kept : runs_) total += kept.runs->memory_bytes();
   }
   for (const auto& token : tokens_) {
     if (token && token->capacity() > sizeof(std::string) / 2) total += token->capacity();

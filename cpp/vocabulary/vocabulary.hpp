@@ -39,15 +39,22 @@ class Vocabulary {
 
   const Trie& trie() const { return trie_; }
 
-  // The runs of a set of characters; those asked for last are kept.
-  std::shared_ptr<const TokenRuns> runs(const std::shared_ptr<const ByteMachine>& machine) const;
+  // The runs of a set of characters, those of a node with very many tokens below it; what was asked for last is kept.
+  std::shared_ptr<const TokenRuns> runs(const std::shared_ptr<const ByteMachine>& machine) const {
+    return runs(machine, trie_.size());
+  }
+  std::shared_ptr<const TokenRuns> runs(const std::shared_ptr<const ByteMachine>& machine, std::uint32_t node) const;
 
   std::size_t memory_bytes() const;
 
  private:
   void spell_specials();
 
-  using KeptRuns = std::pair<std::shared_ptr<const ByteMachine>, std::shared_ptr<const TokenRuns>>;
+  struct KeptRuns {
+    std::shared_ptr<const ByteMachine> machine;
+    std::uint32_t node;
+    std::shared_ptr<const TokenRuns> runs;
+  };
 
   std::vector<std::optional<std::string>> tokens_;
   std::vector<TokenId> stop_ids_;

@@ -4,14 +4,14 @@ import random
 
 import numpy as np
 import pytest
-from tamis.grammars import Grammar, Vocabulary, json_schema, regex
+from tamis.grammars import Grammar, Vocabulary, json_schema, recursive, regex, text
 
 SYLLABLES = [c + v for c in "bcdfgklmnprst" for v in "aeiou"]
 ENDS = ['"', '",', '":', '"}', '"]', '", "', ",", "}", "\n", "\\n", "\\", " ", "  ", "é", "😀", "1", "-", '"x', '" "a"']
 
 
 def vocabulary() -> Vocabulary:
-    """4,000 tokens: every byte, words with and without a blank, blanks, digits, parts of characters, and tails."""
+    """6,000 tokens: every byte, words with and without a blank, blanks, digits, parts of characters, and tails."""
     generator = random.Random(0)
     texts = {bytes([byte]) for byte in range(256)}
     texts |= (
@@ -19,7 +19,8 @@ def vocabulary() -> Vocabulary:
     )
     texts |= {str(n).encode() for n in range(1000)}
     texts |= {"é".encode() * n for n in range(1, 4)} | {b"a\xc3", b"\xa9b", b'"\xf0\x9f', b"\x98\x80"}
-    words = ["".join(generator.choices(SYLLABLES, k=generator.randint(1, 4))) for _ in range(1500)]
+    texts |= {b"ba\xc3", "baê".encode(), "baê!".encode(), "daéba".encode(), " ba\u2003de".encode(), b"ba de"}
+    words = ["".join(generator.choices(SYLLABLES, k=generator.randint(1, 4))) for _ in range(2600)]
     texts |= {word.encode() for word in words} | {f" {word}".encode() for word in words}
     texts |= {f"{generator.choice(words)}{generator.choice(ENDS)}".encode() for _ in range(200)}
     texts |= {f'{generator.choice(["", " ", ", ", ": "])}"{generator.choice(words)}'.encode() for _ in range(300)}
@@ -28,6 +29,12 @@ def vocabulary() -> Vocabulary:
 
 VOCABULARY = vocabulary()
 ALL = np.arange(VOCABULARY.size, dtype=np.int32)[None]
+EITHER = {  # neither says what the other reads, down to any depth
+    "oneOf": [
+        {"required": ["ba"], "properties": {"ba": {"$ref": "#/definitions/e"}}},
+        {"required": ["cu"], "properties": {"cu": {"type": "array", "items": {"$ref": "#/definitions/e"}}}},
+    ]
+}
 OPEN = {"properties": {"ba": {"type": "string"}, "bade": {"enum": ["x", "bo"]}, "cu": {"maxLength": 4}}}
 CASES: list[tuple[Grammar, bytes]] = [
     (json_schema({}), b'{"ba": [1, "cu", true], "": {"x": null}}'),
@@ -47,6 +54,18 @@ CASES: list[tuple[Grammar, bytes]] = [
     (regex(r"(?!bade)[a-z]+"), b"badobo"),
     (regex(r"[a-f]{1,8}-\d{3,}"), b"bad-12345"),
     (regex(r"[a-z]*\?|pq!") & regex(r"[a-z]*!"), b"pq!"),  # each lets in what both together refuse
+    (regex("[a-z0-9é]*;|baê!"), b"ba"),  # a character that leaves a run begins as one that does not
+    (regex(r"\S+(\s+\S+)*"), "ba de\u2003c".encode()),
+    (json_schema({"type": "string", "pattern": r"^(\S+\s+){0,3}\S+$", "maxLength": 20}), b'"ba de ri"'),
+    (json_schema({"type": "string", "pattern": "^[a-z]", "minLength": 5, "maxLength": 12}), b'"bade ri co'),
+    (
+        json_schema({"definitions": {"e": {"type": ["object", "string"], **EITHER}}, "$ref": "#/definitions/e"}),
+        b'{\n  "ba":\n    {"cu": [ "x",\n  {"ba": "de"}]}, "other": "',
+    ),
+    (json_schema({"anyOf": [{"format": "uri"}, {"minLength": 3}], "type": "string"}), b'"ba://de'),
+    (regex(r"\S{3,9}") & regex(r'\d*"[^"]*'), b"25538389"),  # a run ends in time for what must follow
+    (regex("[a-z]{3,9}") + recursive(lambda inside: regex("[a-z]+-?") | text("(") + inside + text(")")), b"badeba"),
+    (regex("[a-z]{3,9}") - regex("ba") + recursive(lambda inside: regex("[a-z]+") | "(" + inside), b"badeba"),
     (regex("-") | (regex("[a-z]*!") & regex("[a-z]*[!?]")), b"ba"),  # what stands beside a run ends with it
 ]
 
