@@ -107,7 +107,7 @@ std::optional<CharacterLoop> Subsets::loop_of_characters(SubsetId subset, std::u
   return heads == subset ? common : std::nullopt;
 }
 
-// A loop that all combinations of the subset make together.
+// A loop that all combinations of the subset make together; `own`: they, sorted.
 std::optional<CharacterLoop> Subsets::loop_of_combinations(SubsetId subset, const std::vector<Position>& own) {
   std::optional<CharacterLoop> common;
   SubsetId alone = kEmpty;
@@ -129,7 +129,20 @@ std::optional<CharacterLoop> Subsets::loop_of_combinations(SubsetId subset, cons
     }
     alone = unite(alone, accepts(tuple) ? unite(interned({p}), exit) : interned({p}));
   }
-  if (!common->leave_out(first_bytes(subset, own) | first_bytes(exits))) return std::nullopt;
+  // So may what stands beside them; else it must be over with the first character.
+  std::vector<Position> others;
+  std::set_difference(subsets_.begin(subset), subsets_.end(subset), own.begin(), own.end(), std::back_inserter(others));
+  const SubsetId rest = interned(others);
+  const auto beside = loop(rest);
+  if (beside && beside->characters == common->characters && beside->most == common->most) {
+    common->steady = common->steady && beside->steady;
+    common->alone = common->alone && beside->alone;
+    common->ends_later = common->ends_later || beside->ends_later;
+    alone = unite(alone, rest);
+  } else if (!common->leave_out(first_bytes(rest))) {
+    return std::nullopt;
+  }
+  if (!common->leave_out(first_bytes(exits))) return std::nullopt;
   common->alone = common->alone && subset == alone;
   return common;
 }
