@@ -269,11 +269,20 @@ std::optional<CharacterLoop> Automaton::loop(StateId state) const {
   return character_loop(static_cast<std::uint32_t>(state));
 }
 
+bool Automaton::lives_ahead(StateId state, const CharacterLoop& loop, std::uint32_t characters) const {
+  const std::lock_guard lock(mutex_);
+  const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
+  for (std::size_t i = 1; i < words.size(); i += 2) {
+    if (subsets_->lives_ahead(words[i], loop, characters)) return true;
+  }
+  return false;
+}
+
 // A loop that configurations make together; others may stand beside them if they are over with its first character.
 std::optional<CharacterLoop> Automaton::character_loop(std::uint32_t state) const {
   const std::vector<std::uint32_t> words = states_.copy(state);
   std::optional<CharacterLoop> common;
-  std::bitset<256> others;
+  std::vector<SubsetId> others;
   for (std::size_t i = 1; i < words.size(); i += 2) {
     auto found = subsets_->loop(words[i]);
     if (found && found->ends_later) found.reset();
@@ -283,11 +292,14 @@ std::optional<CharacterLoop> Automaton::character_loop(std::uint32_t state) cons
       common->steady = common->steady && found->steady;
       common->alone = common->alone && found->alone;
     } else {
-      others |= subsets_->first_bytes(words[i]);
+      others.push_back(words[i]);
     }
   }
-  if (!common || !common->leave_out(others)) return std::nullopt;
-  common->alone = common->alone && others.none();
+  if (!common) return std::nullopt;
+  for (const SubsetId other : others) {
+    if (!subsets_->leave_to(other, *common)) return std::nullopt;
+  }
+  common->alone = common->alone && others.empty();
   return common;
 }
 

@@ -73,6 +73,8 @@ class Automaton : private NestedStates {
   }
 
   std::optional<CharacterLoop> loop(StateId state) const;
+  // Whether the state, which makes the loop, is surely alive after so many of its characters.
+  bool lives_ahead(StateId state, const CharacterLoop& loop, std::uint32_t characters) const;
   // Characters of which the state, and every state after some of them, reads any: see Subsets::wide.
   std::shared_ptr<const ByteMachine> wide(StateId state) const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string_view>
 
 namespace tamis {
@@ -324,6 +325,23 @@ std::shared_ptr<const ByteMachine> common_characters(const std::shared_ptr<const
   Common common(*a, *b);
   const ByteMachine::State start = common.add(ByteMachine::kStart, ByteMachine::kStart);
   return start == ByteMachine::kDead ? nullptr : shared(ByteMachine(common.states(), start));
+}
+
+bool clash(const ByteMachine& a, const ByteMachine& b) {
+  std::vector<std::pair<ByteMachine::State, ByteMachine::State>> todo = {{ByteMachine::kStart, ByteMachine::kStart}};
+  std::set<std::pair<ByteMachine::State, ByteMachine::State>> met(todo.begin(), todo.end());
+  while (!todo.empty()) {
+    const auto [in_a, in_b] = todo.back();
+    todo.pop_back();
+    for (const ByteMachine::Edge& x : a.edges(in_a)) {
+      for (const ByteMachine::Edge& y : b.edges(in_b)) {
+        if (std::max(x.low, y.low) > std::min(x.high, y.high)) continue;
+        if (x.target == ByteMachine::kAccept || y.target == ByteMachine::kAccept) return true;
+        if (met.emplace(x.target, y.target).second) todo.emplace_back(x.target, y.target);
+      }
+    }
+  }
+  return false;
 }
 
 std::shared_ptr<const ByteMachine> without_first_bytes(const std::shared_ptr<const ByteMachine>& machine,

@@ -65,6 +65,8 @@ std::shared_ptr<const ByteMachine> byte_machine(const CharSet& set, Codec codec)
 // The machine for the characters that both read; null where there are none.  Throws CompileError as above.
 std::shared_ptr<const ByteMachine> common_characters(const std::shared_ptr<const ByteMachine>& a,
                                                      const std::shared_ptr<const ByteMachine>& b);
+// Whether a character of one of them is one of the other, or begins like it.
+bool clash(const ByteMachine& a, const ByteMachine& b);
 // The machine for the characters that begin with none of the bytes; null where there are none.
 std::shared_ptr<const ByteMachine> without_first_bytes(const std::shared_ptr<const ByteMachine>& machine,
                                                        const std::bitset<256>& bytes);

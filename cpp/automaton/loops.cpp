@@ -7,6 +7,7 @@ namespace tamis {
 namespace {
 
 constexpr std::size_t kPositions = 2000;  // larger subsets are not looked at
+constexpr std::size_t kQuick = 16;        // positions of operands that are decided on quickly
 constexpr std::size_t kBytes = 8;         // a set that begins with fewer is worth a loop only if it is counted
 
 // Whether all characters are such of JSON strings, as JSON spells them.
@@ -87,7 +88,7 @@ std::optional<CharacterLoop> Subsets::loop_of_characters(SubsetId subset, std::u
     common = loop;
   }
   const bool joined = common->steady;  // by what follows
-  if (!common->leave_out(first_bytes(subset, own))) return std::nullopt;
+  if (!leave_to(subset, own, *common)) return std::nullopt;
   SubsetId heads = kEmpty;
   for (const Position p : own) {
     const Nfa::StateId next = nfa_.states[state_of(p)].b;
@@ -98,7 +99,7 @@ std::optional<CharacterLoop> Subsets::loop_of_characters(SubsetId subset, std::u
       // What follows the repetition joins in once the minimum is reached.
       const FrameId parent = frames_.begin(frame_of(p))[0];
       const SubsetId exit = closure(position(counter.exit, 0, parent));
-      if (!common->leave_out(first_bytes(exit))) return std::nullopt;
+      if (!leave_to(exit, *common)) return std::nullopt;
       common->ends_later = common->ends_later || (!joined && leads_on(exit));
     } else {
       heads = unite(heads, closure(position(next, 0, frame_of(p))));
@@ -139,10 +140,10 @@ std::optional<CharacterLoop> Subsets::loop_of_combinations(SubsetId subset, cons
     common->alone = common->alone && beside->alone;
     common->ends_later = common->ends_later || beside->ends_later;
     alone = unite(alone, rest);
-  } else if (!common->leave_out(first_bytes(rest))) {
+  } else if (!leave_to(rest, *common)) {
     return std::nullopt;
   }
-  if (!common->leave_out(first_bytes(exits))) return std::nullopt;
+  if (!leave_to(exits, *common)) return std::nullopt;
   common->alone = common->alone && subset == alone;
   return common;
 }
@@ -237,6 +238,48 @@ bool Subsets::ignores(std::uint32_t machine, std::uint32_t state, const ByteMach
   });
 }
 
+bool Subsets::lives_ahead(SubsetId subset, const CharacterLoop& loop, std::uint32_t characters) {
+  for (const Position p : subsets_.copy(subset)) {
+    if (nfa_.states[state_of(p)].kind != Nfa::Kind::kBoolean || is_unentered(p)) continue;
+    std::vector<std::uint32_t> words = tuples_.copy(frames_.begin(frame_of(p))[1]);
+    const Nfa::Boolean& operands = nfa_.booleans[words[0]];
+    bool known = true;
+    std::size_t positions = 0;
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      known = known && operands[i].kind != Nfa::OperandKind::kGrammar;  // machines ignore the characters
+      if (operands[i].kind != Nfa::OperandKind::kRegular || words[i + 1] == kFree) continue;
+      words[i + 1] = ahead(words[i + 1], loop, characters);
+      positions += subsets_.length(words[i + 1]);
+    }
+    if (!known || positions > kQuick) continue;
+    const TupleId tuple = interned_tuple(words);
+    if (accepts(tuple) || can_continue(tuple)) return true;
+  }
+  return false;
+}
+
+// A regular subset that makes the loop, after so many characters of it: only counts have changed.
+SubsetId Subsets::ahead(SubsetId subset, const CharacterLoop& loop, std::uint32_t characters) {
+  SubsetId made = kEmpty;
+  for (const Position p : subsets_.copy(subset)) {
+    const Nfa::State state = nfa_.states[state_of(p)];
+    if (state.kind != Nfa::Kind::kChars || common_of(loop.characters, nfa_.machines[state.a]) != loop.characters) {
+      continue;
+    }
+    const Nfa::State after = nfa_.states[state.b];
+    if (after.kind == Nfa::Kind::kNext && nfa_.counters[after.a].body == state_of(p)) {
+      const Nfa::Counter& counter = nfa_.counters[after.a];
+      std::uint32_t count = frames_.begin(frame_of(p))[1] + characters;
+      if (counter.max < 0) count = std::min(count, static_cast<std::uint32_t>(counter.min));
+      if (counter.max >= 0 && count > static_cast<std::uint32_t>(counter.max)) continue;
+      made = unite(made, closure(position(counter.head, 0, frame(frames_.begin(frame_of(p))[0], count))));
+    } else {
+      made = unite(made, closure(position(state.b, 0, frame_of(p))));
+    }
+  }
+  return made;
+}
+
 std::shared_ptr<const ByteMachine> Subsets::wide(SubsetId subset) {
   if (const auto known = wide_.find(subset); known != wide_.end()) return known->second;
   const auto found = find_wide(subset);
@@ -297,17 +340,36 @@ std::shared_ptr<const ByteMachine> Subsets::wide_tuple(TupleId tuple) {
   return common;
 }
 
-std::bitset<256> Subsets::first_bytes(SubsetId subset, const std::vector<Position>& without) const {
+std::bitset<256> Subsets::first_bytes(SubsetId subset) const {
   std::bitset<256> bytes;
   for (const Position* p = subsets_.begin(subset); p != subsets_.end(subset); ++p) {
     const Nfa::State& state = nfa_.states[state_of(*p)];
-    if (std::binary_search(without.begin(), without.end(), *p)) continue;
     if (state.kind == Nfa::Kind::kBoolean) return bytes.set();
     if (state.kind == Nfa::Kind::kChars) {
       bytes |= nfa_.machines[state.a]->first_bytes(static_cast<ByteMachine::State>(machine_state_of(*p)));
     }
   }
   return bytes;
+}
+
+// Characters that only begin like one of the loop are no matter, unless it may be over in front of them.
+bool Subsets::leave_to(SubsetId subset, const std::vector<Position>& own, CharacterLoop& loop) {
+  std::bitset<256> bytes;
+  for (const Position* p = subsets_.begin(subset); p != subsets_.end(subset); ++p) {
+    const Nfa::State& state = nfa_.states[state_of(*p)];
+    if (std::binary_search(own.begin(), own.end(), *p)) continue;
+    if (state.kind == Nfa::Kind::kBoolean) return false;
+    if (state.kind != Nfa::Kind::kChars) continue;
+    const auto at = static_cast<ByteMachine::State>(machine_state_of(*p));
+    const Characters& others = nfa_.machines[state.a];
+    if (at == ByteMachine::kStart && loop.most == CharacterLoop::kEndless) {
+      const auto [known, inserted] = clashes_.try_emplace({loop.characters, others});
+      if (inserted) known->second = clash(*loop.characters, *others);
+      if (!known->second) continue;
+    }
+    bytes |= others->first_bytes(at);
+  }
+  return loop.leave_out(bytes);
 }
 
 }  // namespace tamis

@@ -9,10 +9,11 @@ namespace tamis {
 namespace {
 
 constexpr SubsetId kUnknownStep = 0xFFFFFFFFU;
-constexpr std::size_t kPositions = 20000;     // positions with counters in one subset
-constexpr std::size_t kFew = 16;              // of which a list is searched faster than a set
-constexpr std::size_t kMemberSearch = 50000;  // tuples looked at before "has a member" is assumed,
-constexpr std::size_t kSearchWork = 2000000;  // or positions
+constexpr std::uint64_t kCombination = ~std::uint64_t{0};  // in a key: what follows is one
+constexpr std::size_t kPositions = 20000;                  // positions with counters in one subset
+constexpr std::size_t kFew = 16;                           // of which a list is searched faster than a set
+constexpr std::size_t kMemberSearch = 50000;               // tuples looked at before "has a member" is assumed,
+constexpr std::size_t kSearchWork = 2000000;               // or positions
 
 }  // namespace
 
@@ -216,49 +217,52 @@ const Subsets::Partition* Subsets::partition(SubsetId subset) {
     std::iota(each.begin(), each.end(), std::uint16_t{1});
     return each_ = keep({std::move(each), classes_.count() + 1});
   }
-  // Which characters it is reading settles everything but for combinations.
-  reading_.clear();
-  bool combined = false;
+  // Which characters it is reading settles everything, and so it is for the operands of combinations.
+  std::vector<std::uint64_t> reading;
+  std::vector<TupleId> tuples;
   for (const Position* p = subsets_.begin(subset); p != subsets_.end(subset); ++p) {
     const Nfa::State& state = nfa_.states[state_of(*p)];
-    if (state.kind == Nfa::Kind::kChars) reading_.push_back(std::uint64_t{state.a} << 12 | machine_state_of(*p));
-    combined = combined || state.kind == Nfa::Kind::kBoolean;
+    if (state.kind == Nfa::Kind::kChars) reading.push_back(std::uint64_t{state.a} << 12 | machine_state_of(*p));
+    if (state.kind == Nfa::Kind::kBoolean) tuples.push_back(frames_.begin(frame_of(*p))[1]);
   }
-  std::sort(reading_.begin(), reading_.end());
-  reading_.erase(std::unique(reading_.begin(), reading_.end()), reading_.end());
-  std::uint32_t id = 0;
-  if (!combined) {
-    id = read_.intern(reading_);
-    if (id < partition_of_read_.size()) return partition_of_read_[id];
+  std::sort(reading.begin(), reading.end());
+  reading.erase(std::unique(reading.begin(), reading.end()), reading.end());
+  std::vector<std::uint64_t> key = reading;
+  for (const TupleId tuple : tuples) {
+    key.insert(key.end(), {kCombination, tuples_.begin(tuple)[0]});
+    for (const Partition* part : parts_of(tuple)) key.push_back(reinterpret_cast<std::uintptr_t>(part));
   }
+  const std::uint32_t id = read_.intern(key);
+  if (id < partition_of_read_.size()) return partition_of_read_[id];
+  partition_of_read_.push_back(nullptr);
   Ways ways(classes_.count());
-  for (const std::uint64_t read : reading_) {
+  for (const std::uint64_t read : reading) {
     ways.begin();
     for (const auto& edge : nfa_.machines[read >> 12]->edges(static_cast<ByteMachine::State>(read & 0xFFFU))) {
       ways.mark(classes_.of[edge.low], classes_.of[edge.high], edge.target);
     }
   }
-  if (combined) {
-    for (const Position p : subsets_.copy(subset)) {
-      if (nfa_.states[state_of(p)].kind == Nfa::Kind::kBoolean) mark_ways(ways, frames_.begin(frame_of(p))[1]);
-    }
-  }
+  for (const TupleId tuple : tuples) mark_ways(ways, tuple);
   std::size_t count = 0;
   std::vector<std::uint16_t> numbers = ways.dense(count);
-  const Partition* kept = keep({std::move(numbers), count});
-  if (!combined) partition_of_read_.push_back(kept);
-  return kept;
+  return partition_of_read_[id] = keep({std::move(numbers), count});
+}
+
+// The partitions of a tuple's regular operands; none for those that are left out of account.
+std::vector<const Subsets::Partition*> Subsets::parts_of(TupleId tuple) {
+  const std::vector<std::uint32_t> words = tuples_.copy(tuple);
+  std::vector<const Partition*> parts;
+  for (std::size_t i = 1; i < words.size(); ++i) parts.push_back(words[i] == kFree ? nullptr : row(words[i]).ways);
+  return parts;
 }
 
 // The ways on of a tuple of regular operands.
 void Subsets::mark_ways(Ways& ways, TupleId tuple) {
-  const std::vector<std::uint32_t> words = tuples_.copy(tuple);
-  const Nfa::Boolean& operands = nfa_.booleans[words[0]];
+  const Nfa::Boolean& operands = nfa_.booleans[tuples_.begin(tuple)[0]];
+  const std::vector<const Partition*> parts = parts_of(tuple);
   Ways together(classes_.count());
-  std::vector<const Partition*> parts;
-  for (std::size_t i = 0; i < operands.size(); ++i) {
-    parts.push_back(words[i + 1] == kFree ? nullptr : row(words[i + 1]).ways);
-    if (parts.back() != nullptr) together.mark(parts.back()->of, parts.back()->count);
+  for (const Partition* part : parts) {
+    if (part != nullptr) together.mark(part->of, part->count);
   }
   std::size_t count = 0;
   std::vector<std::uint16_t> numbers = together.dense(count);

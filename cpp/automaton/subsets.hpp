@@ -49,7 +49,7 @@ struct CharacterLoop {
   bool alone;               // and already now: nothing that stands beside the loop is over with the first of them
   bool ends_later = false;  // the rule may end, or call another, after some of them, though it may not yet
 
-  // Whether enough is left without the characters that begin with these bytes, because something else reads them, too.
+  // Takes out the characters that begin with these bytes; whether enough is left.
   bool leave_out(const std::bitset<256>& bytes);
 };
 
@@ -112,11 +112,16 @@ class Subsets {
   SubsetId entered(SubsetId subset);
 
   std::optional<CharacterLoop> loop(SubsetId subset);
+  // Whether the subset, which makes the loop, is surely alive after so many of its characters; false where that is not
+  // known without reading them.
+  bool lives_ahead(SubsetId subset, const CharacterLoop& loop, std::uint32_t characters);
+  // Takes out of the loop what the subset reads, too; whether enough is left.
+  bool leave_to(SubsetId subset, CharacterLoop& loop) { return leave_to(subset, {}, loop); }
   // Characters of which the subset reads any number, whichever they are; where they lead may depend on it.  None: null.
   std::shared_ptr<const ByteMachine> wide(SubsetId subset);
 
   // The bytes that may come next; any, where there are combinations.
-  std::bitset<256> first_bytes(SubsetId subset) const { return first_bytes(subset, {}); }
+  std::bitset<256> first_bytes(SubsetId subset) const;
 
   // Whether combination b (an index into nfa.booleans) has a member; true where that takes too long to find out.
   bool has_member(std::uint32_t combination);
@@ -165,6 +170,7 @@ class Subsets {
   std::optional<CharacterLoop> loop_of_characters(SubsetId subset, std::uint32_t machine);
   std::optional<CharacterLoop> loop_of_combinations(SubsetId subset, const std::vector<Position>& own);
   std::optional<CharacterLoop> loop_of_tuple(TupleId tuple);
+  SubsetId ahead(SubsetId subset, const CharacterLoop& loop, std::uint32_t characters);
   // Whether the subset ends a rule or calls one: where that leads is not known here.
   bool leads_on(SubsetId subset) const;
   bool accepts_after(TupleId tuple, const ByteMachine& characters);
@@ -173,7 +179,7 @@ class Subsets {
   std::shared_ptr<const ByteMachine> wide_tuple(TupleId tuple);
   using Characters = std::shared_ptr<const ByteMachine>;
   Characters common_of(const Characters& a, const Characters& b);
-  std::bitset<256> first_bytes(SubsetId subset, const std::vector<Position>& without) const;
+  bool leave_to(SubsetId subset, const std::vector<Position>& own, CharacterLoop& loop);
   SubsetId closure(Position p, bool enter = true);
   // Where the bytes lead: which of them the same way is known at once, where to only once somebody goes there.
   struct Partition {
@@ -190,6 +196,7 @@ class Subsets {
   SubsetId make_step(SubsetId subset, std::size_t byte_class);
   Row& row(SubsetId subset);
   const Partition* partition(SubsetId subset);
+  std::vector<const Partition*> parts_of(TupleId tuple);
   void mark_ways(Ways& ways, TupleId tuple);
   Position after_byte(Position p, ByteMachine::State machine_state) const;
 
@@ -219,12 +226,12 @@ class Subsets {
   std::unordered_map<SubsetId, std::optional<CharacterLoop>> loops_;
   std::unordered_map<SubsetId, std::shared_ptr<const ByteMachine>> wide_;
   std::map<std::pair<Characters, Characters>, Characters> common_;
+  std::map<std::pair<Characters, Characters>, bool> clashes_;
   std::vector<std::unique_ptr<Row>> rows_;  // per subset, none until first used
   std::size_t row_bytes_ = 0;
   std::deque<Partition> partitions_;
   const Partition* each_ = nullptr;                  // the one of all that step byte by byte
-  Interner<std::uint64_t> read_;                     // sets of (machine, state of it)
-  std::vector<std::uint64_t> reading_;               // one of them, to be interned
+  Interner<std::uint64_t> read_;                     // sets of (machine, state of it), and partitions of operands
   std::vector<const Partition*> partition_of_read_;  // one for each of them
   FlatMap<SubsetId> unions_;
   std::unordered_map<SubsetId, SubsetId> token_ends_;

@@ -20,7 +20,9 @@ class Run {
       : automaton_(automaton), loop_(std::move(loop)), states_({first}) {
     if (loop_.steady) return;
     // What must follow may count the characters, too: it ends where nothing could.
-    for (std::uint32_t n = 1; n <= std::min(longest, loop_.most); ++n) {
+    longest = std::min(longest, loop_.most);
+    if (automaton.lives_ahead(first, loop_, longest)) return;
+    for (std::uint32_t n = 1; n <= longest; ++n) {
       if (after(n) == Automaton::kDead) {
         loop_.most = n - 1;
         break;
@@ -70,7 +72,6 @@ class MaskWalk {
       : automaton_(automaton), vocabulary_(vocabulary), trie_(vocabulary.trie()) {}
 
   std::vector<std::uint32_t> mask(StateId start) {
-    mask_.assign((vocabulary_.size() + 31) / 32, 0);
     read(trie_.size(), start);
     if (automaton_.is_complete(start)) {
       for (const TokenId stop : vocabulary_.stop_ids()) set(stop, true);
@@ -83,12 +84,13 @@ class MaskWalk {
   static constexpr std::uint32_t kSmall = 64;        // nodes of a subtree not worth looking for runs in
   static constexpr std::uint32_t kMany = 2048;       // tokens below a node that has runs of its own
 
-  // Where a walk has come: in a state, or so many characters into a run from it, the last one perhaps half read.
+  // Where a walk has come: in a state, or so many characters into a run from it, and some bytes of another one.
   struct Place {
     StateId state;
-    Run* run;
-    std::uint32_t characters;
-    ByteMachine::State machine_state;
+    Run* run = nullptr;
+    std::uint32_t characters = 0;
+    std::uint32_t partial = 0;
+    ByteMachine::State machine_state = ByteMachine::kStart;
   };
   // A node whose byte has led out of a run.
   struct Exit {
@@ -197,11 +199,8 @@ class MaskWalk {
   void read_run(std::uint32_t node, Run& run, StateId state) {
     const auto runs = add_runs(node, run.characters(), run.most());
     if (!read_tails(run, 1, *runs)) return leave_run(run, 0, *runs, 0, trie_.size());
-    const Trie::Children children = trie_.children(node);
-    for (std::size_t i = 0; i < children.nodes.size(); ++i) {
-      if (run.characters()->step(ByteMachine::kStart, children.bytes[i]) == ByteMachine::kDead) {
-        walk(trie_, children.nodes[i], state);
-      }
+    for (const TokenRuns::Exit& exit : runs->exits()) {
+      if (exit.characters == 0) leave(exit, state);
     }
   }
 
@@ -253,7 +252,8 @@ class MaskWalk {
         return;
       }
     }
-    for (const Root& root : live) walk_below(trie_, root.node, {root.next, nullptr, 0, ByteMachine::kStart});
+    mask_.resize((vocabulary_.size() + 31) / 32);
+    for (const Root& root : live) walk_below(trie_, root.node, {root.next});
   }
 
   // The tokens that leave the run after `first` characters or more, where it does not matter after how many.
@@ -278,7 +278,7 @@ class MaskWalk {
       if (one != two && next != automaton_.step(two, tails.trie[root].byte)) return false;
       if (next != Automaton::kDead) live.push_back({root, next});
     }
-    for (const Root& root : live) walk_below(tails.trie, root.node, {root.next, nullptr, 0, ByteMachine::kStart});
+    for (const Root& root : live) walk_below(tails.trie, root.node, {root.next});
     for (const auto& [characters, token] : tails.tokens) {
       if (characters - 1 + first <= run.most()) break;
       set(token, false);
@@ -289,7 +289,7 @@ class MaskWalk {
   // Adds the tokens below `node`, its own byte still to be read.
   void walk(const Trie& trie, std::uint32_t node, StateId state) {
     const StateId next = automaton_.step(state, trie[node].byte);
-    if (next != Automaton::kDead) walk_below(trie, node, {next, nullptr, 0, ByteMachine::kStart});
+    if (next != Automaton::kDead) walk_below(trie, node, {next});
   }
 
   // Adds the tokens of `node` and below, where its byte has led to `place`.
@@ -298,7 +298,7 @@ class MaskWalk {
     while (!exits_.empty()) {
       const Exit exit = exits_.back();
       exits_.pop_back();
-      walk_down(*exit.trie, exit.node, {exit.next, nullptr, 0, ByteMachine::kStart});
+      walk_down(*exit.trie, exit.node, {exit.next});
     }
     while (!below_.empty()) {
       const Below below = std::move(below_.back());
@@ -334,7 +334,7 @@ class MaskWalk {
         continue;
       }
       const std::size_t child = step.next++;
-      const Place next = after_byte(step.place, step.children.bytes[child]);
+      const Place next = after_byte(step.place, step.children.bytes[child], depth);
       if (next.state != Automaton::kDead) enter(step.children.nodes[child], next);
     }
   }
@@ -371,17 +371,20 @@ class MaskWalk {
     }
   }
 
-  Place after_byte(const Place& place, std::uint8_t byte) {
-    if (place.run == nullptr) return {automaton_.step(place.state, byte), nullptr, 0, ByteMachine::kStart};
+  // The place after a byte, below the last node of path_[0 .. depth).
+  Place after_byte(const Place& place, std::uint8_t byte, std::size_t depth) {
+    if (place.run == nullptr) return {automaton_.step(place.state, byte)};
     const ByteMachine::State next = place.run->characters()->step(place.machine_state, byte);
     if (next == ByteMachine::kDead) {
-      const bool inside = place.machine_state != ByteMachine::kStart;
-      const StateId from = inside ? Automaton::kDead : place.run->before_exit(place.characters);
-      return {from == Automaton::kDead ? from : automaton_.step(from, byte), nullptr, 0, ByteMachine::kStart};
+      StateId from = place.run->before_exit(place.characters);
+      for (std::size_t level = depth - 1 - place.partial; level + 1 < depth && from != Automaton::kDead; ++level) {
+        from = automaton_.step(from, path_[level].children.bytes[path_[level].next - 1]);
+      }
+      return {from == Automaton::kDead ? from : automaton_.step(from, byte)};
     }
-    if (place.characters >= place.run->most()) return {Automaton::kDead, nullptr, 0, ByteMachine::kStart};
-    const bool whole = next == ByteMachine::kAccept;
-    return {place.state, place.run, place.characters + (whole ? 1U : 0U), whole ? ByteMachine::kStart : next};
+    if (place.characters >= place.run->most()) return {Automaton::kDead};
+    if (next != ByteMachine::kAccept) return {place.state, place.run, place.characters, place.partial + 1U, next};
+    return {place.state, place.run, place.characters + 1U};
   }
 
   // The tokens below `node`, which are in the mask as far as they are runs.  Its byte, which is read at `machine_state`
@@ -391,10 +394,10 @@ class MaskWalk {
     const auto& here = trie_[node];
     const ByteMachine::State in_run = machine->step(machine_state, here.byte);
     if (in_run == ByteMachine::kDead) {  // no runs below
-      if (compared.settled && machine_state == ByteMachine::kStart && characters > 0) {
+      if (compared.settled && characters > 0) {
         set_tokens(trie_, node, here.skip, false);
       }
-      if (next != Automaton::kDead) walk_below(trie_, node, {next, nullptr, 0, ByteMachine::kStart});
+      if (next != Automaton::kDead) walk_below(trie_, node, {next});
       return;
     }
     if (next == Automaton::kDead) return set_tokens(trie_, node, here.skip, false);
@@ -422,15 +425,23 @@ class MaskWalk {
     for (; exit != exits.end() && exit->node < last; ++exit) {
       const std::uint32_t characters = exit->characters - skipped;
       if (characters > run.most()) continue;
-      const StateId state = run.before_exit(characters);
-      if (state != Automaton::kDead) walk(trie_, exit->node, state);
+      leave(*exit, run.before_exit(characters));
     }
+  }
+
+  // The tokens of an exit and below, from the state after its whole characters on.
+  void leave(const TokenRuns::Exit& exit, StateId state) {
+    if (exit.partial > 0 && state != Automaton::kDead) {
+      const std::string_view text = *vocabulary_.text(trie_.tokens()[trie_[exit.node].first_token]);
+      state = automaton_.advance(state, text.substr(trie_[exit.node].depth - exit.partial, exit.partial));
+    }
+    if (state != Automaton::kDead) walk(trie_, exit.node, state);
   }
 
   const Automaton& automaton_;
   const Vocabulary& vocabulary_;
   const Trie& trie_;
-  std::vector<std::uint32_t> mask_;
+  std::vector<std::uint32_t> mask_;  // empty until the first tokens are added
   std::vector<Step> path_;
   std::vector<Exit> exits_;
   std::vector<Below> below_;

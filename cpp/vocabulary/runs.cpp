@@ -39,10 +39,11 @@ TokenRuns::TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine, s
   struct Place {
     ByteMachine::State state;  // inside of a character, or at the start of one
     std::uint32_t characters;  // whole ones before
+    std::uint32_t partial;     // bytes of the one that is not
     std::uint32_t node;        // that led here
   };
   std::vector<Place> path(trie.height() + 1);
-  path[0] = {ByteMachine::kStart, 0, 0};
+  path[0] = {ByteMachine::kStart, 0, 0, 0};
   std::vector<std::pair<std::uint32_t, TokenId>> runs;
   std::vector<std::uint32_t> of_length;
   std::uint8_t first_byte = 0;
@@ -53,19 +54,19 @@ TokenRuns::TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine, s
     const Place before = path[depth];
     const ByteMachine::State next = table[before.state][here.byte];
     if (next == ByteMachine::kDead) {
-      if (before.state == ByteMachine::kStart) {
-        exits_.push_back({i, before.characters});
-      } else if (full) {  // no other character begins like this
+      if (full && before.state != ByteMachine::kStart) {  // no other character begins like this
         i = here.skip;
         continue;
       }
+      exits_.push_back({i, before.characters, before.partial});
       leads_out_[i] = true;
       for (std::uint32_t d = depth; d > 0 && !leads_out_[path[d].node]; --d) leads_out_[path[d].node] = true;
       i = here.skip;
       continue;
     }
     const bool whole = next == ByteMachine::kAccept;
-    path[depth + 1] = {whole ? ByteMachine::kStart : next, before.characters + (whole ? 1U : 0U), i};
+    path[depth + 1] = {whole ? ByteMachine::kStart : next, before.characters + (whole ? 1U : 0U),
+                       whole ? 0U : before.partial + 1U, i};
     const std::uint32_t characters = before.characters + 1;
     if (characters >= of_length.size()) of_length.resize(characters + 1);
     if (depth == 0) first_byte = here.byte;
@@ -90,10 +91,15 @@ void TokenRuns::add_to(std::vector<std::uint32_t>& mask, std::size_t limit) cons
   const std::size_t gone = limit < longer_.size() ? longer_[limit] : 0;
   const auto bit = [](TokenId token) { return 1U << (static_cast<std::uint32_t>(token) % 32); };
   if (gone <= by_length_.size() / 2) {
-    for (std::size_t i = 0; i < all_.size(); ++i) mask[i] |= all_[i];
+    if (mask.empty()) {
+      mask = all_;
+    } else {
+      for (std::size_t i = 0; i < all_.size(); ++i) mask[i] |= all_[i];
+    }
     for (std::size_t i = 0; i < gone; ++i) mask[static_cast<std::size_t>(by_length_[i]) / 32] &= ~bit(by_length_[i]);
     return;
   }
+  mask.resize(all_.size());
   for (std::size_t i = gone; i < by_length_.size(); ++i) {
     mask[static_cast<std::size_t>(by_length_[i]) / 32] |= bit(by_length_[i]);
   }
@@ -116,7 +122,8 @@ void TokenRuns::make_tails(const Vocabulary& vocabulary) const {
       if (exit.characters == 0) continue;
       for (std::uint32_t t = trie[exit.node].first_token; t < trie[trie[exit.node].skip].first_token; ++t) {
         const TokenId token = trie.tokens()[t];
-        strings.emplace_back(std::string_view(*vocabulary.text(token)).substr(trie[exit.node].depth), token);
+        strings.emplace_back(std::string_view(*vocabulary.text(token)).substr(trie[exit.node].depth - exit.partial),
+                             token);
         tails_.tokens.emplace_back(exit.characters, token);
       }
     }

@@ -21,16 +21,19 @@ class Vocabulary;
 
 class TokenRuns {
  public:
-  // Trie nodes whose byte does not go on with the run, right after its `characters`-th character.
+  // Trie nodes whose byte does not go on with the run, after so many characters and as many bytes of another one: the
+  // set may read characters that begin like one that it does not.
   struct Exit {
     std::uint32_t node;
     std::uint32_t characters;
+    std::uint32_t partial;
   };
 
   // Of the tokens below a node, behind the bytes that lead there; all tokens, where that is trie.size().
   TokenRuns(const Vocabulary& vocabulary, const ByteMachine& machine, std::uint32_t node);
 
-  // Adds the tokens of at most `limit` characters, the last of which need not be whole, to a mask with none of them.
+  // Adds the tokens of at most `limit` characters, the last of which need not be whole, to a mask with none of
+  // them; an empty vector is such a mask, too.
   void add_to(std::vector<std::uint32_t>& mask, std::size_t limit) const;
   std::uint32_t count() const { return static_cast<std::uint32_t>(by_length_.size()); }
   // The runs among the tokens that begin with this byte.
