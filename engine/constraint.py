@@ -115,6 +115,30 @@ class MaskCache:
             self._masks.popitem(last=False)
 
 
+class TokenByToken:
+    """`advance` and `replay` of a bound constraint that goes from state to state one token at a time."""
+
+    start: int
+
+    def _after(self, state: int, token: int) -> int:
+        """The state after one token, -1 where it is not allowed."""
+        raise NotImplementedError
+
+    def advance(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The states (S,) after tokens (S,); -1 where the token is not allowed."""
+        after = [self._after(*pair) for pair in zip(states.tolist(), tokens.tolist(), strict=True)]
+        return np.array(after, dtype=np.int64)
+
+    def replay(self, tokens: NDArray[np.int32]) -> int:
+        """The state after tokens (T,) from the start; -1 if they are not allowed."""
+        state = self.start
+        for token in tokens.tolist():
+            state = self._after(state, token)
+            if state < 0:
+                return -1
+        return state
+
+
 class Both:
     """The intersection of two bound constraints over the same vocabulary; `second` sees what `first` allowed only.
 

@@ -9,7 +9,16 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from .constraint import Both, BoundConstraint, Constraint, MaskCache, TokenVocabulary, bound_behind, mask_of
+from .constraint import (
+    Both,
+    BoundConstraint,
+    Constraint,
+    MaskCache,
+    TokenByToken,
+    TokenVocabulary,
+    bound_behind,
+    mask_of,
+)
 from .errors import TamisError, shown
 
 _ANSWER_CACHE = 65536
@@ -157,7 +166,7 @@ class Conjunction:
         return Conjunction((other, self))
 
 
-class BoundPredicate:
+class BoundPredicate(TokenByToken):
     """What the two kinds of bound predicates share: numbered states and bounded caches.
 
     A state is a node in a tree of accepted tokens; it lives as long as this object. One thread at a time.
@@ -273,20 +282,6 @@ class BoundPredicate:
             self._unread.append(unread[len(whole) :])
             self._children[state, token] = child
         return child
-
-    def advance(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.int64]:
-        """The states (S,) after tokens (S,); -1 where the token is not allowed."""
-        after = [self._after(*pair) for pair in zip(states.tolist(), tokens.tolist(), strict=True)]
-        return np.array(after, dtype=np.int64)
-
-    def replay(self, tokens: NDArray[np.int32]) -> int:
-        """The state after tokens (T,) from the start; -1 if they are not allowed."""
-        state = self.start
-        for token in tokens.tolist():
-            state = self._after(state, token)
-            if state < 0:
-                return -1
-        return state
 
     def mask(self, state: int) -> NDArray[np.uint32]:
         """All allowed tokens (ceil(V / 32),). Slow: the predicate is called for every token of the vocabulary."""

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constraint import BoundConstraint, MaskCache, TokenVocabulary, bound_behind, mask_of
+from ..constraint import BoundConstraint, MaskCache, TokenByToken, TokenVocabulary, bound_behind, mask_of
 from ..errors import GenerationError, InputError
 from ..predicate import Conjunction
 
@@ -60,7 +60,7 @@ class AnyToken:
         return 0
 
 
-class AnyTokenBehind:
+class AnyTokenBehind(TokenByToken):
     """The constraint that allows everything behind a prefix: state n while n bytes of it are to come.
 
     In front of its end, tokens that are no text are not allowed.
@@ -91,11 +91,6 @@ class AnyTokenBehind:
             allowed[row] = [self._after(int(states[row]), token) >= 0 for token in tokens[row].tolist()]
         return allowed
 
-    def advance(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.int64]:
-        """The states (S,) after tokens (S,); -1 where the token is not allowed."""
-        after = [self._after(*pair) for pair in zip(states.tolist(), tokens.tolist(), strict=True)]
-        return np.array(after, dtype=np.int64)
-
     def mask(self, state: int) -> NDArray[np.uint32]:
         """The allowed tokens (ceil(V/32),)."""
         if state == 0:
@@ -110,15 +105,6 @@ class AnyTokenBehind:
     def is_complete(self, state: int) -> bool:
         """Every string may end behind the prefix."""
         return state == 0
-
-    def replay(self, tokens: NDArray[np.int32]) -> int:
-        """The state after tokens (T,) from the start; -1 if they are not allowed."""
-        state = self.start
-        for token in tokens.tolist():
-            state = self._after(state, token)
-            if state < 0:
-                return -1
-        return state
 
 
 class Registered:
