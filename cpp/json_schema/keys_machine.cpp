@@ -14,7 +14,7 @@ class KeysMachine final : public Machine {
  public:
   // `deep`: every object of the text is looked at, and no number may have an exponent; otherwise the outermost alone.
   KeysMachine(const KeyDemands& demands, bool deep) : demands_(demands), deep_(deep) {
-    frames_.intern({0, 0, 0});  // around the text
+    frames_.intern({kNoFrame, 0, 0});  // around the text, like no array in it
     sets_.intern({});
     for (std::size_t i = 0; i < demands.names.size(); ++i) {
       StringTree::Node node = 0;
@@ -70,6 +70,7 @@ class KeysMachine final : public Machine {
     bool after_digit = false;
     StringReading key;
   };
+  static constexpr std::uint32_t kNoFrame = 0xFFFFFFFFU;
   using SetId = std::uint32_t;
   struct Frame {
     std::uint32_t parent;
