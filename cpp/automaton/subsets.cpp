@@ -12,8 +12,8 @@ constexpr SubsetId kUnknownStep = 0xFFFFFFFFU;
 constexpr std::uint64_t kCombination = ~std::uint64_t{0};  // in a key: what follows is one
 constexpr std::size_t kPositions = 20000;                  // positions with counters in one subset
 constexpr std::size_t kFew = 16;                           // of which a list is searched faster than a set
-constexpr std::size_t kMemberSearch = 50000;               // tuples looked at before "has a member" is assumed,
-constexpr std::size_t kSearchWork = 2000000;               // or positions
+constexpr std::size_t kMemberSearch = 20000;               // tuples looked at before "has a member" is assumed,
+constexpr std::size_t kSearchWork = 500000;                // or positions
 
 }  // namespace
 
@@ -206,11 +206,6 @@ Subsets::Partition::Partition(std::vector<std::uint16_t> of, std::size_t count)
 }
 
 const Subsets::Partition* Subsets::partition(SubsetId subset) {
-  const auto keep = [&](Partition made) {
-    row_bytes_ += sizeof(Partition) + made.of.size() * 3 + made.first.size() * 2;
-    partitions_.push_back(std::move(made));
-    return &partitions_.back();
-  };
   if (infos_[subset].stepwise) {
     if (each_ != nullptr) return each_;
     std::vector<std::uint16_t> each(classes_.count());
@@ -227,6 +222,11 @@ const Subsets::Partition* Subsets::partition(SubsetId subset) {
   }
   std::sort(reading.begin(), reading.end());
   reading.erase(std::unique(reading.begin(), reading.end()), reading.end());
+  return partition(reading, tuples);
+}
+
+const Subsets::Partition* Subsets::partition(const std::vector<std::uint64_t>& reading,
+                                             const std::vector<TupleId>& tuples) {
   std::vector<std::uint64_t> key = reading;
   for (const TupleId tuple : tuples) {
     key.insert(key.end(), {kCombination, tuples_.begin(tuple)[0]});
@@ -246,6 +246,12 @@ const Subsets::Partition* Subsets::partition(SubsetId subset) {
   std::size_t count = 0;
   std::vector<std::uint16_t> numbers = ways.dense(count);
   return partition_of_read_[id] = keep({std::move(numbers), count});
+}
+
+const Subsets::Partition* Subsets::keep(Partition made) {
+  row_bytes_ += sizeof(Partition) + made.of.size() * 3 + made.first.size() * 2;
+  partitions_.push_back(std::move(made));
+  return &partitions_.back();
 }
 
 // The partitions of a tuple's regular operands; none for those that are left out of account.
@@ -515,14 +521,9 @@ Subsets::TupleId Subsets::decidable_part(TupleId tuple) {
 
 // A byte class for every way in which the regular operands of a tuple may go on.
 std::vector<std::uint32_t> Subsets::ways_on(TupleId tuple) {
-  Ways ways(classes_.count());
-  mark_ways(ways, tuple);
-  std::size_t count = 0;
-  const std::vector<std::uint16_t> numbers = ways.dense(count);
+  const Partition& ways = *partition({}, {tuple});
   std::vector<std::uint32_t> firsts;
-  for (std::uint32_t c = 0; c < numbers.size(); ++c) {
-    if (numbers[c] > firsts.size()) firsts.push_back(c);
-  }
+  for (std::size_t way = 1; way < ways.count; ++way) firsts.push_back(ways.classes[ways.first[way]]);
   return firsts;
 }
 

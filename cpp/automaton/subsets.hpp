@@ -196,6 +196,8 @@ class Subsets {
   SubsetId make_step(SubsetId subset, std::size_t byte_class);
   Row& row(SubsetId subset);
   const Partition* partition(SubsetId subset);
+  const Partition* partition(const std::vector<std::uint64_t>& reading, const std::vector<TupleId>& tuples);
+  const Partition* keep(Partition made);
   std::vector<const Partition*> parts_of(TupleId tuple);
   void mark_ways(Ways& ways, TupleId tuple);
   Position after_byte(Position p, ByteMachine::State machine_state) const;
