@@ -31,7 +31,8 @@ class BoundConstraint(Protocol):
     """A constraint over one vocabulary. States are integers: forking is copying one.
 
     A prefix may be accepted although it cannot be completed (found out later at the cost of weight), but never
-    rejected although it can. EOS ids are tokens: allowed if and only if the string is complete.
+    rejected although it can. EOS ids are tokens: allowed if and only if the string is complete. State -1 is where a
+    token that is not allowed leads: checks of it are False and it leads to itself; it has no mask.
     """
 
     @property
@@ -165,9 +166,13 @@ class Both:
             self._pairs.append(pair)
         return number
 
+    def _pair(self, state: int) -> tuple[int, int]:
+        """The states of the two parts; -1 where neither goes on."""
+        return self._pairs[state] if state >= 0 else (-1, -1)
+
     def _split(self, states: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The states of the two parts."""
-        pairs = np.array([self._pairs[state] for state in states.tolist()], dtype=np.int64).reshape(-1, 2)
+        pairs = np.array([self._pair(state) for state in states.tolist()], dtype=np.int64).reshape(-1, 2)
         return np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
 
     def check(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -203,7 +208,7 @@ class Both:
         """The tokens that both allow; the second part is asked about those of the first part's mask only."""
         mask = self._masks.get(state)
         if mask is None:
-            first, second = self._pairs[state]
+            first, second = self._pair(state)
             tokens = allowed_tokens(self._first.mask(first), self._size)
             allowed = self._second.check(np.array([second], dtype=np.int64), tokens[None, :])[0]
             mask = mask_of(tokens[allowed], self._size)
@@ -212,5 +217,5 @@ class Both:
 
     def is_complete(self, state: int) -> bool:
         """Whether both parts may end here."""
-        first, second = self._pairs[state]
+        first, second = self._pair(state)
         return self._first.is_complete(first) and self._second.is_complete(second)

@@ -231,7 +231,7 @@ class BoundPredicate(TokenByToken):
 
     def _answer(self, state: int, token: int) -> bool:
         """Whether `token` may come next, from the cache if it was asked lately."""
-        if state == self._ENDED or token < 0:
+        if state in (-1, self._ENDED) or token < 0:
             return False
         question = (state, token)
         known = self._answers.get(question)

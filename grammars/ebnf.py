@@ -15,11 +15,15 @@
 - A dot is any character, newlines included. `[...]` is always a class, `{...}` always a repetition: ISO's optional and
   repeated parts are written `(...)?` and `(...)*`. An empty alternative is the empty text.
 - `/.../` is a regular expression of Python's `re` without anchors; the letters i, m, s, x after it are its flags.
-- Comments: /* */, (* *), // and # to the end of the line; `#x` with a hexadecimal digit is a character instead.
+- Comments: /* */, (* *), // and # to the end of the line; `#x` with a hexadecimal digit is a character instead. What
+  W3C's texts write around their rules is a comment, too: the number of a rule at the beginning of a line, `[28a]`, and
+  `[VC: ...]`, `[WFC: ...]`, `[NSC: ...]`.
+- Unlike in W3C's texts, a backslash escapes: '\\' or #x5C is one where these write '\'.
 """
 
 from __future__ import annotations
 
+import re
 import string
 
 from .builder import Builder
@@ -46,6 +50,8 @@ from .regex import parse, refuse_assertions
 
 _FIRST = string.ascii_letters + "_"
 _NAME = _FIRST + string.digits + "."
+_NUMBER = re.compile(r"\[\d+[a-z]?\][ \t]+(?=[A-Za-z_][\w.-]*\s*::=)", re.ASCII)  # of a rule
+_CONDITION = re.compile(r"\[\s*(?:VC|WFC|NSC)\s*:[^\]\n]*\]", re.IGNORECASE)  # that holds besides the grammar
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", **{c: c for c in "\\\"'[]-^#/"}}
 
 
@@ -102,11 +108,18 @@ class _Parser:
                 self._comment("*/", start)
             elif scanner.match("(*"):
                 self._comment("*)", start)
+            elif found := _CONDITION.match(scanner.text, start) or self._number():
+                scanner.at = found.end()
             elif scanner.match("//") or (next_char == "#" and not self._is_code_point()):
                 while scanner.peek() not in ("", "\n"):
                     scanner.take()
             else:
                 return
+
+    def _number(self) -> re.Match[str] | None:
+        """The number of a rule, with which its line begins."""
+        text, at = self.scanner.text, self.scanner.at
+        return None if text[text.rfind("\n", 0, at) + 1 : at].strip() else _NUMBER.match(text, at)
 
     def _comment(self, end: str, start: int) -> None:
         found = self.scanner.text.find(end, self.scanner.at)
@@ -211,7 +224,8 @@ class _Parser:
         letters = []
         while not scanner.match(quote):
             if scanner.peek() in ("", "\n"):
-                raise scanner.error("this literal lacks its closing quote", start, "Write a newline as \\n.")
+                hint = "Write a newline as \\n, a backslash as \\\\."
+                raise scanner.error("this literal lacks its closing quote", start, hint)
             letters.append(self._character())
         return "".join(letters)
 
@@ -243,7 +257,7 @@ class _Parser:
     def _class_character(self, start: int) -> int:
         scanner = self.scanner
         if scanner.peek() in ("", "\n"):
-            raise scanner.error("this character class lacks its closing ']'", start)
+            raise scanner.error("this character class lacks its closing ']'", start, "Write a backslash as \\\\.")
         return self._code_point() if self._is_code_point() else ord(self._character())
 
     def _character(self) -> str:

@@ -318,17 +318,18 @@ SubsetId Subsets::unite(SubsetId a, SubsetId b) {
 
 const std::vector<Subsets::Call>& Subsets::calls(SubsetId subset) {
   if (infos_[subset].calls_known) return infos_[subset].calls;
-  std::vector<Call> calls;
+  std::vector<std::pair<RuleId, Position>> returns;  // by rule
   for (const Position p : subsets_.copy(subset)) {
     const Nfa::State state = nfa_.states[state_of(p)];
-    if (state.kind != Nfa::Kind::kCall) continue;
-    const SubsetId returns_to = closure(position(state.b, 0, frame_of(p)), false);
-    const auto same = std::find_if(calls.begin(), calls.end(), [&](const Call& c) { return c.rule == state.a; });
-    if (same == calls.end()) {
-      calls.push_back({state.a, returns_to});
-    } else {
-      same->returns_to = unite(same->returns_to, returns_to);
-    }
+    if (state.kind == Nfa::Kind::kCall) returns.emplace_back(state.a, position(state.b, 0, frame_of(p)));
+  }
+  std::stable_sort(returns.begin(), returns.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Call> calls;
+  for (auto here = returns.begin(); here != returns.end();) {
+    const RuleId rule = here->first;
+    Collector collector(*this, false);
+    for (; here != returns.end() && here->first == rule; ++here) collector.add(here->second);
+    calls.push_back({rule, collector.collected()});
   }
   infos_[subset].calls = std::move(calls);
   infos_[subset].calls_known = true;
@@ -359,7 +360,7 @@ bool Subsets::has_member(std::uint32_t combination) {
 std::size_t Subsets::memory_bytes() const {
   std::size_t machines = 0;
   for (const auto& machine : machines_) machines += machine->memory_bytes();
-  return machines + loops_.size() * 48 + tuples_.memory_bytes() + continues_.capacity() + subsets_.memory_bytes() +
+  return machines + loops_.size() * 48 + continues_.capacity() + subsets_.memory_bytes() +
          frames_.memory_bytes() + tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) +
          rows_.capacity() * sizeof(rows_[0]) + row_bytes_ + read_.memory_bytes() + unions_.memory_bytes() +
          token_ends_.size() * 32 + seen_plain_.capacity() * 4;

@@ -39,11 +39,11 @@ class AnyToken:
 
     def check(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
         """True for every token; states (S,), tokens (S, K), -1 is padding."""
-        return tokens >= 0
+        return (tokens >= 0) & (states >= 0)[:, None]
 
     def advance(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.int64]:
         """The one state; (S,) and (S,)."""
-        return np.zeros(len(states), dtype=np.int64)
+        return np.minimum(states, 0)
 
     def mask(self, state: int) -> NDArray[np.uint32]:
         """All bits of the vocabulary set, (ceil(V/32),)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
 from typing import Final
 
 import regex
@@ -198,6 +199,7 @@ def character_set(cursor: Cursor, flags: frozenset[str]) -> Node:
     cursor.take()
     cursor.match("^")
     nested = cursor.syntax == "rust" or "V1" in flags
+    literal_operator = None
     depth, first = 1, True
     while depth:
         here = cursor.at
@@ -208,19 +210,38 @@ def character_set(cursor: Cursor, flags: frozenset[str]) -> Node:
             _step_over_escape(cursor)
         elif letter == "[" and _step_over_posix(cursor):
             pass
-        elif letter == "[" and nested:
+        elif letter == "[" and not nested:
+            literal_operator = here if literal_operator is None else literal_operator
+        elif letter == "[":
             depth += 1
             cursor.match("^")
             first = True
             continue
         elif letter == "]" and not first:
             depth -= 1
-        elif nested and not first and cursor.pattern[here : here + 2] in ("||", "~~", "&&", "--"):
+        elif not first and cursor.pattern[here : here + 2] in ("||", "~~", "&&", "--"):
+            if not nested:
+                literal_operator = here if literal_operator is None else literal_operator
+                continue
             cursor.take()
             first = True  # what follows an operator may begin with a bracket
             continue
         first = False
+    if literal_operator is not None:
+        warn_of_literal(cursor.pattern, literal_operator)
     return one_character(cursor, start, flags)
+
+
+def warn_of_literal(pattern: str, at: int) -> None:
+    """Says that what stands there in a set is no operator, since the pattern may have been meant otherwise."""
+    operator = pattern[at] if pattern[at] == "[" else pattern[at : at + 2]
+    warnings.warn(
+        f"regular expression: {operator!r} at column {at - pattern.rfind(chr(10), 0, at)} of {pattern[:200]!r} stands "
+        "for itself in a set, as in Python's re. Begin the pattern with (?V1) for nested sets and set operations, or "
+        "escape it.",
+        SyntaxWarning,
+        stacklevel=2,
+    )
 
 
 def _step_over_escape(cursor: Cursor) -> None:

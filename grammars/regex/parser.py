@@ -89,8 +89,10 @@ def _parse(pattern: str, ecma: bool, flags: str, places: bool) -> Node:
     tree = None
     try:
         tree = _read(pattern, "python", frozenset(flags), places)
-        _confirm(pattern, flags, re)
+        doubts = _confirm(pattern, flags, re)
         if not _POSIX.search(pattern):
+            for doubt in doubts:
+                extended.warn_of_literal(pattern, int(doubt.rpartition(" ")[2]))
             return tree
     except GrammarError as error:
         refusal = error
@@ -139,12 +141,13 @@ def _is_possessive(node: Node) -> bool:
     return isinstance(node, Repeat) and node.possessive
 
 
-def _confirm(pattern: str, flags: str, package: Any) -> None:
-    """The compiler of `re`, or of the regex package, has the last word on what is a pattern."""
+def _confirm(pattern: str, flags: str, package: Any) -> list[str]:
+    """The compiler of `re`, or of the regex package, has the last word on what is a pattern.  Where `re` suspects that
+    a set was meant otherwise: its warnings."""
     bits = functools.reduce(lambda bits, letter: bits | getattr(package, letter.upper()), flags, 0)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True) as doubts:
+            warnings.simplefilter("always")
             package.compile(pattern, bits)
     except package.error as error:
         at = error.pos or 0
@@ -156,6 +159,7 @@ def _confirm(pattern: str, flags: str, package: Any) -> None:
         ) from None
     except (OverflowError, RecursionError, ValueError) as error:
         raise GrammarError(f"regular expression: {error}", text=pattern) from None
+    return [str(doubt.message) for doubt in doubts if str(doubt.message).startswith(("Possible nested", "Possible set"))]
 
 
 def _is_something(node: Node) -> bool:

@@ -6,7 +6,7 @@ envelopes of common models around tool definitions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,8 +51,8 @@ def structural_tags(
     Raises GrammarError, naming it, for a tag that no trigger begins, a trigger that begins no tag, and a tag that can
     never come because another trigger always ends within its own.
     """
-    made = list(tags)
-    patterns = [pattern_of(trigger, f"trigger {i}") for i, trigger in enumerate(triggers)]
+    made = listed(tags, "tags")
+    patterns = [pattern_of(trigger, f"trigger {i}") for i, trigger in enumerate(listed(triggers, "triggers"))]
     if not made or not patterns:
         raise GrammarError(f"structural_tags needs at least one {'trigger' if made else 'tag'}")
     hidden = unreachable(patterns)
@@ -80,7 +80,7 @@ def structural_tags(
         if not ways:
             raise GrammarError(f"trigger {i} begins no tag", text=shown(patterns[i]))
     continuations = tuple(_either(ways) for ways in rules)
-    excluded = tuple(pattern_of(text, "an excluded text") for text in excludes)
+    excluded = tuple(pattern_of(text, "an excluded text") for text in listed(excludes, "excludes"))
     return Grammar.of_expression(
         Dispatch(tuple(patterns), continuations, excluded, bool(at_least_one), bool(stop_after_first))
     )
@@ -92,6 +92,13 @@ def free_text(excludes: Iterable[str] = (), until: Iterable[str] = ()) -> Gramma
     ends = tuple(pattern_of(text, "an end") for text in until)
     nothing = tuple(expression_of("") for _ in ends)
     return Grammar.of_expression(Dispatch(ends, nothing, excluded, bool(ends), once=True))
+
+
+def listed(values: Any, what: str) -> list[Any]:
+    """Several values as a list.  Raises GrammarError, calling them `what`, for what is one value or none."""
+    if not isinstance(values, Iterable) or isinstance(values, (str, bytes, Mapping, Grammar)):
+        raise GrammarError(f"{what} must be a list, not {type(values).__name__}", text=repr(values))
+    return list(values)
 
 
 def pattern_of(value: Any, what: str) -> Pattern:

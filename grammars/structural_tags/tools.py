@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 from ..algebra import special, text
 from ..errors import GrammarError
 from ..grammar import Grammar
 from ..json_schema import json_schema
-from . import Tag, structural_tags
+from . import Tag, listed, structural_tags
 
 Style = Literal["hermes", "llama3_json", "mistral", "mistral_args"]
 
@@ -46,7 +47,7 @@ def tool_calls(
     """
     if style not in _STYLES:
         raise GrammarError(f"tool_calls: unknown style {style!r}", hint=f"known styles: {', '.join(_STYLES)}")
-    functions = _functions(list(tools))
+    functions = _functions(listed(tools, "tools"))
     chosen = _chosen(functions, tool_choice)
     mark = special if (style.startswith("mistral") if special_markers is None else special_markers) else text
     return structural_tags(
@@ -56,19 +57,19 @@ def tool_calls(
 
 def _hermes(functions: dict[str, Any], mark: Any) -> tuple[list[Tag], list[Grammar]]:
     begin, end = mark("<tool_call>"), mark("</tool_call>")
-    calls = json_schema({"anyOf": [_call(name, schema, "arguments") for name, schema in functions.items()]})
+    calls = _calls({"anyOf": [_call(name) for name in functions]}, functions)
     return [Tag(begin, _BREAK + calls + _BREAK, end)], [begin]
 
 
 def _llama3_json(functions: dict[str, Any], mark: Any) -> tuple[list[Tag], list[Grammar | str]]:
-    begins = {name: f'{{"name": {json.dumps(name)}, "parameters": ' for name in functions}
+    begins = {name: f'{{"name": {json.dumps(name, ensure_ascii=False)}, "parameters": ' for name in functions}
     return [Tag(begins[name], schema, "}") for name, schema in functions.items()], ['{"name": "']
 
 
 def _mistral(functions: dict[str, Any], mark: Any) -> tuple[list[Tag], list[Grammar]]:
     begin = mark("[TOOL_CALLS]")
-    call = {"anyOf": [_call(name, schema, "arguments", id="^[a-zA-Z0-9]{9}$") for name, schema in functions.items()]}
-    calls = json_schema({"type": "array", "items": call, "minItems": 1})
+    call = {"anyOf": [_call(name, id="^[a-zA-Z0-9]{9}$") for name in functions]}
+    calls = _calls({"type": "array", "items": call, "minItems": 1}, functions)
     return [Tag(begin, text(" ").optional() + calls)], [begin]
 
 
@@ -85,16 +86,25 @@ _ENVELOPES: Final[dict[str, Any]] = {
 }
 
 
-def _call(name: str, schema: Any, arguments: str, id: str | None = None) -> dict[str, Any]:
-    properties: dict[str, Any] = {"name": {"const": name}, arguments: schema}
+def _call(name: str, id: str | None = None) -> dict[str, Any]:
+    properties: dict[str, Any] = {"name": {"const": name}, "arguments": {"$ref": _uri(name)}}
     if id is not None:
         properties["id"] = {"type": "string", "pattern": id}
     return {
         "type": "object",
         "properties": properties,
-        "required": ["name", arguments],
+        "required": ["name", "arguments"],
         "additionalProperties": False,
     }
+
+
+def _calls(envelope: dict[str, Any], functions: dict[str, Any]) -> Grammar:
+    """The envelope around the functions' schemas, each a document of its own, which its references stay in."""
+    return json_schema(envelope, resources={_uri(name): schema for name, schema in functions.items()})
+
+
+def _uri(name: str) -> str:
+    return f"tool:///{quote(name, safe='')}"
 
 
 def _functions(tools: list[Any]) -> dict[str, Any]:

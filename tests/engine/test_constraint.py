@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tamis.engine.constraint import MASK_CACHE, Both, BoundConstraint, MaskCache, allowed_tokens, mask_of
-from toys import TokenDfa
+from tamis.engine.predicate import predicate
+from tamis.engine.vllm.constraints import AnyToken, AnyTokenBehind
+from tamis.grammars import Vocabulary, regex
+from toys import ListVocabulary, TokenDfa
 
 EOS = 3
 # Over tokens 0, 1, 2: an even number of 0s; no two equal tokens in a row; at most four tokens.
@@ -89,3 +92,23 @@ def test_nothing_follows_eos(constraint):
     assert ended >= 0
     assert not constraint.is_complete(ended)
     assert not constraint.mask(ended).any()
+
+
+VOCABULARY = ListVocabulary([b"a", b"b", b"ab", None], [EOS])
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        Both(EVEN, SHORT, 4),
+        AnyToken(4),
+        AnyTokenBehind(VOCABULARY, 4, b"ab"),
+        predicate(lambda prefix: True).bind(VOCABULARY),
+        Both(AnyToken(4), predicate(lambda prefix: True).bind(VOCABULARY), 4),
+        regex("[ab]*").bind(Vocabulary([b"a", b"b", b"ab", None], [EOS])),
+    ],
+)
+def test_nothing_follows_what_is_not_allowed(constraint):
+    dead = np.array([-1])
+    assert not constraint.check(dead, np.arange(4, dtype=np.int32)[None, :]).any()
+    assert constraint.advance(dead, np.array([0], dtype=np.int32)).tolist() == [-1]

@@ -283,3 +283,20 @@ def test_what_is_refused_is_named(pattern: str, named: str) -> None:
         regex(pattern)
     assert named in caught.value.message
     assert caught.value.line
+
+
+@pytest.mark.parametrize(
+    ("pattern", "operator"),
+    [("[a-z&&[^aeiou]]", "'&&' at column 5"), (r"x[\w--\d]", "'--' at column 5"), ("[[a-z]", "'[' at column 2")],
+)
+def test_sets_that_may_have_been_meant_otherwise_are_told(pattern: str, operator: str) -> None:
+    with pytest.warns(SyntaxWarning) as told:
+        regex(pattern)
+    assert operator in str(told[0].message)
+
+
+@pytest.mark.parametrize("pattern", [r"[a\[b]", "[[:alpha:]]", "(?V1)[a-z&&[^aeiou]]", "a&&b", "[--a]"])
+def test_other_sets_are_not_told(pattern: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        regex(pattern)

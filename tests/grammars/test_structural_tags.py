@@ -415,11 +415,35 @@ def test_tool_calls(style: Any) -> None:
     assert not any(named.compile().accepts(text.encode("latin-1")) for text in (*right, "text") if "add" in text)
 
 
+@pytest.mark.parametrize("style", CALLS)
+def test_references_stay_in_the_schema_of_the_tool(style: Any) -> None:
+    tree = {
+        "$defs": {"leaf": {"type": "integer"}},
+        "type": "object",
+        "properties": {"leaf": {"$ref": "#/$defs/leaf"}, "tree": {"$ref": "#"}},
+        "additionalProperties": False,
+    }
+    tools = [{"type": "function", "function": {"name": "a b/é", "parameters": tree}}]
+    automaton = tool_calls(tools, style, tool_choice="required").compile()
+    name = "a b/é".encode().decode("latin-1")
+    arguments = json.dumps({"leaf": 1, "tree": {"leaf": 2}})
+    for text, accepted in ((arguments, True), (arguments.replace("2", "null"), False), ('{"arguments": {}}', False)):
+        call = {
+            "hermes": f'<tool_call>{{"name": "{name}", "arguments": {text}}}</tool_call>',
+            "llama3_json": f'{{"name": "{name}", "parameters": {text}}}',
+            "mistral": f'{T}[{{"name": "{name}", "arguments": {text}}}]',
+            "mistral_args": f"{T}{name}{A}{text}",
+        }[style]
+        assert automaton.accepts(call.encode("latin-1")) == accepted, call
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
         ((TOOLS, "qwen"), {}, "unknown style 'qwen'"),
         (([], "hermes"), {}, "at least one tool"),
+        ((None, "hermes"), {}, "tools must be a list, not NoneType"),
+        ((TOOLS[0], "hermes"), {}, "tools must be a list, not dict"),
         (([{"type": "web_search"}], "hermes"), {}, "at /0: a tool is an object"),
         (([{"function": {}}], "hermes"), {}, "at /0/function/name: a function needs a name"),
         ((TOOLS * 2, "hermes"), {}, "at /2/function/name: two functions have this name"),
