@@ -187,7 +187,10 @@ class _Continuations:
         self._rests: dict[tuple[int, int], Ranges] = {}
 
     def of(self, next_bytes: bytes) -> tuple[str, ...]:
-        """What begins with one of these bytes, which may come: literals if there are few, else characters."""
+        """What begins with one of these bytes, which may come: literals if there are few, else characters; and special
+        tokens."""
+        if b"\xff" in next_bytes:
+            return (*self.of(next_bytes.replace(b"\xff", b"")), *self._special_tokens())
         if not next_bytes:
             return ()
         if any(0x80 <= byte < 0xC0 for byte in next_bytes):
@@ -204,6 +207,23 @@ class _Continuations:
             ascii_ranges = _ranges(bytes(byte for byte in next_bytes if byte < 0x80))
             beyond = ("some characters beyond ASCII",) if next_bytes[-1] >= 0x80 else ()
             return ((_written(ascii_ranges),) if ascii_ranges else ()) + beyond
+
+    def _special_tokens(self) -> tuple[str, ...]:
+        """The special tokens that may come."""
+        names: list[bytes] = []
+        open_ = [(b"", self._automaton.advance(self._state, b"\xff"))]
+        for _ in range(_LOOKUPS):
+            if not open_:
+                return tuple(f"the special token {_quoted(name.decode(errors='replace'))}" for name in sorted(names))
+            name, here = open_.pop()
+            if here is None:
+                continue
+            for byte in self._automaton.next_bytes(here):
+                if byte == 0xFE:
+                    names.append(name)
+                else:
+                    open_.append((name + bytes([byte]), self._automaton.advance(here, bytes([byte]))))
+        return ("special tokens",)
 
     def _literals(self, next_bytes: bytes) -> list[str]:
         """Each byte, with what must follow it."""
@@ -224,7 +244,9 @@ class _Continuations:
                 found = b"" if automaton.is_complete(state) else self._without_spellings(state)
                 if len(found) != 1:
                     break
-            tail += found
+            tail += found.partition(b"\xff")[0]
+            if b"\xff" in found:
+                break
             after = automaton.advance(state, found)
             assert after is not None
             state = after
@@ -308,36 +330,6 @@ def _merged(literals: Iterable[str]) -> Iterator[str]:
 def _quoted(text: str) -> str:
     written = json.dumps(text, ensure_ascii=False)
     return "'" + written[1:-1].replace('\\"', '"') + "'" if '"' in text and "'" not in text else written
-
-
-def _characters(automaton: Automaton, state: int, first: bytes) -> Ranges:
-    """The characters in UTF-8 that may follow and begin with one of the bytes `first`."""
-    known: dict[tuple[int, int], Ranges] = {}
-
-    def rest(at: int, remaining: int) -> Ranges:
-        """What `remaining` continuation bytes behind `at` add to a character."""
-        if remaining == 0:
-            return [(0, 0)]
-        if (at, remaining) not in known:
-            if len(known) > _LOOKUPS:
-                raise AutomatonLimitError
-            found: Ranges = []
-            for byte in automaton.next_bytes(at):
-                after = automaton.advance(at, bytes([byte]))
-                if after is not None and 0x80 <= byte < 0xC0:
-                    above = (byte & 0x3F) << 6 * (remaining - 1)
-                    found += [(above + low, above + high) for low, high in rest(after, remaining - 1)]
-            known[at, remaining] = _joined(found)
-        return known[at, remaining]
-
-    found = [(byte, byte) for byte in first if byte < 0x80]
-    for byte in first:
-        after = automaton.advance(state, bytes([byte]))
-        if byte >= 0xC0 and after is not None:
-            length = 1 if byte < 0xE0 else 2 if byte < 0xF0 else 3
-            above = (byte & (0x3F >> length)) << 6 * length
-            found += [(above + low, above + high) for low, high in rest(after, length)]
-    return _joined(found)
 
 
 def _joined(ranges: Ranges) -> Ranges:

@@ -232,7 +232,9 @@ def main(
     report.add("members judged", sum(r.members for r in results))
     report.add("near-misses judged", sum(r.near_misses for r in results))
     report.add("texts judged differently", sum(len(r.disagreements) for r in results))
-    report.add("texts that `re`, which counts, and the package judge differently", sum(r.unlike_package for r in results))
+    report.add(
+        "texts that `re`, which counts, and the package judge differently", sum(r.unlike_package for r in results)
+    )
     report.add("members with a refused prefix", sum(len(r.dead_prefixes) for r in results))
     report.add("texts that took too long, there or here", sum(r.undecided for r in results))
     report.show()

@@ -14,10 +14,12 @@ _ADAPTERS: dict[str, tuple[str, str, str, str, dict[str, Any]]] = {
     "tamis": ("tamis", "tamis.grammars", "tamis_engine", "Tamis", {}),
     "tamis, any order": ("tamis", "tamis.grammars", "tamis_engine", "Tamis", {"property_order": "any"}),
     "llguidance": ("llguidance", "llguidance", "llguidance_engine", "LLGuidance", {}),
+    "llguidance, lenient": ("llguidance", "llguidance", "llguidance_engine", "LLGuidance", {"lenient": True}),
     "xgrammar": ("xgrammar", "xgrammar", "xgrammar_engine", "XGrammar", {}),
     "outlines-core": ("outlines-core", "outlines_core", "outlines_engine", "OutlinesCore", {}),
 }
 NAMES = tuple(_ADAPTERS)
+DEFAULTS = tuple(name for name, adapter in _ADAPTERS.items() if not adapter[4])  # engines as they come
 
 
 def is_installed(name: str) -> bool:

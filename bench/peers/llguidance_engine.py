@@ -13,15 +13,21 @@ from .tokens import Tokens
 
 class LLGuidance:
     compile_depends_on_vocabulary: ClassVar = False
-    settings: ClassVar = "its slices for JSON; validate_tokens rejects the end token where nothing else may follow"
+    settings: ClassVar = (
+        "its slices for JSON; where the name says so, its options lenient and coerce_one_of, which leave keywords out "
+        "of account; validate_tokens rejects the end token where nothing else may follow"
+    )
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, *, lenient: bool = False) -> None:
+        self.options = {"lenient": True, "coerce_one_of": True} if lenient else None
         self.tokenizer = LLTokenizer(TokenizerWrapper(_Vocabulary(tokens)), slices=LLTokenizer.json_slices())
         self.mask = mask_words(tokens)
 
     def compile(self, schema: str) -> LLMatcher:
         try:
-            matcher = LLMatcher(self.tokenizer, LLMatcher.grammar_from_json_schema(schema), log_level=0)
+            matcher = LLMatcher(
+                self.tokenizer, LLMatcher.grammar_from_json_schema(schema, defaults=self.options), log_level=0
+            )
         except ValueError as error:
             raise Refused(str(error)) from error
         if matcher.is_error():

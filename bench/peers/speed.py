@@ -25,8 +25,6 @@ from .measuring import Measurements
 from .timing import CLOCKS
 from .tokens import VOCABULARIES
 
-NAMES = tuple(name for name in engines.NAMES if name != "tamis, any order")
-
 
 def main(
     schemas: Annotated[int, typer.Option(help="How many schemas, drawn at random; 0 for all.")] = 300,
@@ -44,7 +42,7 @@ def main(
         raise typer.BadParameter(f"unknown vocabulary {unknown.pop()!r}; known: {', '.join(VOCABULARIES)}")
     if clock not in CLOCKS:
         raise typer.BadParameter(f"unknown clock {clock!r}; known: {', '.join(CLOCKS)}")
-    names = [name for name in NAMES if engines.is_installed(name)]
+    names = [name for name in engines.DEFAULTS if engines.is_installed(name)]
     cases = _distinct(sampled(read_cases(data), 0, seed))[: schemas or None]
     arguments = f"--schemas {schemas} --seed {seed} --limit {limit:g} --budget {budget:g} --clock {clock}"
     arguments += "".join(f" --vocabulary {name}" for name in vocabulary or ())
@@ -55,9 +53,11 @@ def main(
         report.add(engines.version(name), engines.adapter(name).settings)
     time = "Wall-clock times" if clock == "wall" else "CPU times of the calling thread"
     report.note(
-        f"{time} through the Python APIs, one thread; masks go into a buffer that exists. Each schema is compiled "
-        "once, without caches; a mask is made before every token of every valid instance (JSON with Python's default "
-        "separators) and before its end token. Texts count for a pair of engines where both accept them to the end. An "
+        f"{time} through the Python APIs, one thread; masks go into a buffer that exists. No schema is compiled "
+        "twice; what an engine keeps between schemas, it keeps (tamis: patterns and formats that it has read, so that "
+        "they cost more in the first schema of a process that has them); a mask is made before every token of every "
+        "valid instance (JSON with Python's default separators) and before its end token. Texts count for a pair of "
+        "engines where both accept them to the end. An "
         f"engine is stopped after {limit:g} s of CPU time with one schema, and not asked any more after {budget:g} s "
         "per vocabulary, so those whose time to compile grows with the vocabulary see only the first schemas. The load "
         f"average when this began was {os.getloadavg()[0]:.1f}."

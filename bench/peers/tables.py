@@ -9,6 +9,7 @@ from typing import Any
 from ..report import Report
 from .figures import Figures
 from .measuring import FORK_LENGTHS, Answers, Measurements
+from .threads import Contention
 from .timing import CANDIDATES
 
 _ALONE = "it alone"
@@ -105,25 +106,40 @@ def compile_times(report: Report, found: Measurements) -> Iterator[Target]:
 
 
 def checks(report: Report, found: Measurements) -> Iterator[Target]:
-    """One call for 32 candidates of one state, per candidate."""
-    columns = ["engine", "schemas", "states", "first avg", "first p50", "first p99", "again avg", "again p50"]
-    report.section(f"{found.vocabulary}: checks of {CANDIDATES} random candidates, us each", [*columns, "again p99"])
-    for name in found.names:
-        answers = [answer for answer in found.checks[name].values() if answer.get("first")]
-        if not answers:
-            continue
+    """The answer for 32 candidates of one state, per candidate, on what tamis and a peer both take, and alone."""
+    columns = ["schemas taken by", "engine", "schemas", "states", "first avg", "first p50", "first p99", "again avg"]
+    title = f"{found.vocabulary}: checks of {CANDIDATES} random candidates, us each"
+    report.section(title, [*columns, "again p50", "again p99"])
+    taken = {name: {case for case, a in found.checks[name].items() if a.get("first")} for name in found.names}
+
+    def row(label: str, name: str, cases: set[str]) -> tuple[Figures, Figures]:
+        answers = [found.checks[name][case] for case in cases]
         first, again = (
             Figures.of([us / CANDIDATES for answer in answers for us in answer[time]]) for time in ("first", "again")
         )
         spread = [first.mean, first.p50, first.p99, again.mean, again.p50, again.p99]
-        report.add(name, len(answers), first.count, *spread)
+        report.add(label, name, len(answers), first.count, *spread)
+        return first, again
+
+    for peer in found.names:
+        shared = taken["tamis"] & taken[peer]
+        if peer == "tamis" or not shared:
+            continue
+        for name in ("tamis", peer):
+            row(f"tamis and {peer}", name, shared)
+    for name in found.names:
+        if not taken[name]:
+            continue
+        first, again = row(_ALONE, name, taken[name])
         if name == "tamis":
             yield Target(f"{found.vocabulary}: check, us for each of {CANDIDATES}, first time", first.mean, 0.3)
             yield Target(f"{found.vocabulary}: check, us for each of {CANDIDATES}, again", again.mean, 0.3)
     report.note(
         "*First*: at random places of texts, where no mask was made; *again*: the same call once more. tamis: one "
-        "call. llguidance: `validate_tokens` with each; xgrammar: `accept_token` of each, and `rollback` where it was "
-        "accepted; outlines-core: `accepts_tokens` with each."
+        "call for all. The peers have no such call, so Python's loop is part of their time: llguidance, "
+        "`validate_tokens` with each; xgrammar, `accept_token` of each, and `rollback` where it was accepted; "
+        "outlines-core, `accepts_tokens` with each. A mask answers for all candidates, too: where an engine's mask "
+        "takes less than this table times 32, it would be asked for that instead."
     )
 
 
@@ -166,12 +182,20 @@ def contention(report: Report, found: Measurements) -> Iterator[Target]:
             own, alone = rows[threads, False], rows[1, True]
             label = f"{found.vocabulary}: {threads} threads"
             yield Target(f"{label}: time of checks, one automaton / one each", own.checks / row.checks, 1.25)
-            yield Target(f"{label}: time of cold reading / of one thread", alone.cold_tokens / row.cold_tokens, 1.25)
+            making = _making(row) / _making(alone)
+            yield Target(f"{label}: cold reading beyond warm reading, s, / of one thread", making, 1.25)
     report.note(
-        "Reading: every thread follows all texts of the eight schemas with the most text, one call each; checks are at "
-        "states of the first of them. With more threads than cores a call "
-        "waits for its turn on a core, whether anything is shared or not: *one each* says how long that is."
+        "Reading: every thread follows all texts of the eight schemas with the most text, one call each, so cold "
+        "rates count what other threads have made, too; what cold reading takes beyond warm reading is the making of "
+        "states, which the threads of *one for all* share. Checks are at states of the first schema. With more threads "
+        "than cores a call waits for its turn on a core, whether anything is shared or not: *one each* says how long "
+        "that is."
     )
+
+
+def _making(row: Contention) -> float:
+    """The time in which the states are made, up to a factor that all rows share."""
+    return row.threads * (1 / row.cold_tokens - 1 / row.warm_tokens)
 
 
 def _accepted_texts(walks: Answers) -> set[tuple[str, int]]:

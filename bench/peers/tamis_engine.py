@@ -1,4 +1,4 @@
-"""tamis, through its public API."""
+"""tamis, through its Python API."""
 
 from __future__ import annotations
 

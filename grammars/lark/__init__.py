@@ -48,7 +48,9 @@ def lark(
         start: A "b"
         A: /[ab]+/
 
-    "earley" accepts "ab" as "a" and "b"; the contextual lexer takes all of "ab" for A and finds no "b" behind it.
+    "earley" accepts "ab" as "a" and "b"; the contextual lexer takes all of "ab" for A and finds no "b" behind it. It
+    differs where a token begins with characters that may be ignored: lark's dynamic lexer ignores as many as it can,
+    here any split of them is let in.
 
     `indenter`: the options of lark's Indenter for grammars with `%declare _INDENT _DEDENT`, under the names of its
     attributes (NL_type, OPEN_PAREN_types, CLOSE_PAREN_types, INDENT_type, DEDENT_type, tab_len); what is left out is as

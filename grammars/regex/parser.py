@@ -97,8 +97,12 @@ def _parse(pattern: str, ecma: bool, flags: str, places: bool) -> Node:
     except GrammarError as error:
         refusal = error
     try:
-        extended_tree = _read(pattern, "package", frozenset(flags), places)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            extended_tree = _read(pattern, "package", frozenset(flags), places)
         _confirm(pattern, flags, regex)
+        for warning in told:
+            warnings.warn(warning.message, stacklevel=2)
         return extended_tree
     except GrammarError as error:
         if tree is not None:
@@ -159,7 +163,9 @@ def _confirm(pattern: str, flags: str, package: Any) -> list[str]:
         ) from None
     except (OverflowError, RecursionError, ValueError) as error:
         raise GrammarError(f"regular expression: {error}", text=pattern) from None
-    return [str(doubt.message) for doubt in doubts if str(doubt.message).startswith(("Possible nested", "Possible set"))]
+    return [
+        str(doubt.message) for doubt in doubts if str(doubt.message).startswith(("Possible nested", "Possible set"))
+    ]
 
 
 def _is_something(node: Node) -> bool:

@@ -2,7 +2,9 @@
 
 Two forms are in use: {"structures": [{"begin", "schema", "end"}, ...], "triggers": [...]}, and XGrammar's {"format":
 {"type": ...}}, a tree of formats.  Their meaning is XGrammar's: a `tag` whose content is free text ends with the first
-end; free text anywhere in its content does not contain its end; with `at_least_one`, triggered tags begin with a tag.
+end; free text anywhere in its content, save that of a dispatch, does not contain its end; with `at_least_one`,
+triggered tags begin with a tag.  It differs in this: regular expressions, GBNF and JSON Schemas are read as everywhere
+here, and where several triggers end at one place, the tags of each may follow.
 """
 
 from __future__ import annotations
@@ -278,12 +280,12 @@ def _separated(fields: _Fields, ends: Ends, depth: int) -> Grammar:
 
 
 def _dispatch(fields: _Fields, ends: Ends, depth: int) -> Grammar:
-    return _dispatch_to(fields, lambda value, place: value, (*fields.texts("excludes", []), *ends), depth)
+    return _dispatch_to(fields, lambda value, place: value, fields.texts("excludes", []), depth)
 
 
 def _token_dispatch(fields: _Fields, ends: Ends, depth: int) -> Grammar:
     _refuse_excluded_tokens(fields)
-    return _dispatch_to(fields, _token, ends, depth)
+    return _dispatch_to(fields, _token, (), depth)
 
 
 def _dispatch_to(fields: _Fields, read: Callable[[Any, str], Any], excludes: Sequence[str], depth: int) -> Grammar:

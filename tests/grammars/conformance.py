@@ -2,6 +2,7 @@
 
     python -m tests.grammars.conformance             # the table, and what differs from the ratchet file
     python -m tests.grammars.conformance --update    # write improvements (and new cases) into it
+    python -m tests.grammars.conformance --suite FOLDER    # any copy of the suite, all drafts; the table alone
 
 Required tests and most optional ones run with format="annotate", those about formats with format="assert"; all with
 property_order="any" and the suite's remote documents as resources.  A schema that admits no value is refused with a
@@ -29,7 +30,10 @@ UPDATE = "python -m tests.grammars.conformance --update"
 
 DIALECTS = {
     "draft2020-12": "https://json-schema.org/draft/2020-12/schema",
+    "draft2019-09": "https://json-schema.org/draft/2019-09/schema",
     "draft7": "http://json-schema.org/draft-07/schema#",
+    "draft6": "http://json-schema.org/draft-06/schema#",
+    "draft4": "http://json-schema.org/draft-04/schema#",
 }
 # Drafts 7 and older let an implementation assert contentEncoding and contentMediaType; to tamis, as in later drafts,
 # they are annotations, so that what these tests call invalid is accepted by design.
@@ -51,21 +55,40 @@ class Case(NamedTuple):
         return self.file.removesuffix(".json") if self.file.startswith("optional/") else "required"
 
 
-def outcomes() -> Iterator[tuple[Case, str]]:
+def outcomes(suite: Path | None = None) -> Iterator[tuple[Case, str]]:
     """Every case with its outcome: "pass", "refused" (GrammarError), "limit" (AutomatonLimitError), wrongly
-    "accepted" or wrongly "rejected"."""
-    with gzip.open(REMOTES, "rt", encoding="utf-8") as file:
-        remotes = json.load(file)
-    with gzip.open(SUITE, "rt", encoding="utf-8") as lines:
-        groups = [json.loads(line) for line in lines]
+    "accepted" or wrongly "rejected".  `suite` is a folder with the suite's `tests` and `remotes`."""
     seen = Counter[tuple[str, ...]]()
-    for group in groups:
+    for group, remotes in _shared_groups() if suite is None else _groups(suite):
         name = _numbered(seen, group["draft"], group["file"], group["description"])
         judge = _judge(group, remotes)
         for test in group["tests"]:
             case = Case(group["draft"], group["file"], name, "")
             case = case._replace(test=_numbered(seen, *case[:3], test["description"]))
             yield case, judge(test)
+
+
+def _shared_groups() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    with gzip.open(REMOTES, "rt", encoding="utf-8") as file:
+        remotes = json.load(file)
+    with gzip.open(SUITE, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line), remotes
+
+
+def _groups(suite: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The groups of the drafts that are known here, each with the remotes of its draft."""
+    for draft in DIALECTS:
+        others = {path.name for path in suite.glob("remotes/draft*")} - {draft}
+        remotes = {
+            f"http://localhost:1234/{name}": json.loads(path.read_text(encoding="utf-8"))
+            for path in sorted(suite.glob("remotes/**/*.json"))
+            if (name := path.relative_to(suite / "remotes").as_posix()).partition("/")[0] not in others
+        }
+        tests = suite / "tests" / draft
+        for path in sorted(tests.glob("**/*.json")):
+            for group in json.loads(path.read_text(encoding="utf-8")):
+                yield {**group, "draft": draft, "file": path.relative_to(tests).as_posix()}, remotes
 
 
 def _numbered(seen: Counter[tuple[str, ...]], *key: str) -> str:
@@ -163,7 +186,12 @@ def print_table(found: dict[Case, str]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="The JSON-Schema-Test-Suite against the ratchet file.")
     parser.add_argument("--update", action="store_true", help="write improvements and new cases into the ratchet file")
-    update = parser.parse_args().update
+    parser.add_argument("--suite", type=Path, help="a folder with the suite's tests and remotes: print its table only")
+    arguments = parser.parse_args()
+    if arguments.suite is not None:
+        found = dict(outcomes(arguments.suite))
+        print_table(found)
+        return 0 if found else 1
     if not SUITE.exists():
         print(f"the test suite is not at {SUITE}")
         return 1
@@ -178,7 +206,7 @@ def main() -> int:
     ):
         for case in cases:
             print(f"{words}: {': '.join(case)}: {found[case]}")
-    if update:
+    if arguments.update:
         # Cases that this copy of the suite lacks keep their lines, and what failed again keeps its "pass".
         kept = dict.fromkeys(difference.failed_again, "pass")
         write_ratchet({**known, **found, **kept})

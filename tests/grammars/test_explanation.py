@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_grammars import ALPHABET, build_rules, context_free
-from tamis.grammars import Explanation, Grammar, choice, ebnf, gbnf, json_schema, lark, regex
+from tamis.grammars import Explanation, Grammar, choice, ebnf, gbnf, json_schema, lark, regex, special, text
 from tamis.grammars._core import CompileError, GrammarBuilder
 from tamis.grammars.explanation import _labelled
 from tamis.grammars.instances import instance_pointer
@@ -141,6 +141,16 @@ def test_other_spellings_are_left_out_of_what_is_expected() -> None:
     assert set(grammar.explain('"h4').expected) == {"'1\"'", "'2\"'"}
     assert ord("\\") in grammar.explain('"h4').next_bytes
     assert regex(r"1|\\u003[12]").explain("z").expected == ('"1"', '"\\\\u003"')
+
+
+def test_special_tokens() -> None:
+    assert (special("<x>") + "a" | special("<y>") | "bc").explain("a").expected == (
+        '"bc"',
+        'the special token "<x>"',
+        'the special token "<y>"',
+    )
+    assert (text("ab") + special("<x>")).explain("").expected == ('"ab"',)
+    assert (text("ab") + special("<x>")).explain("ab").expected == ('the special token "<x>"',)
 
 
 def test_message() -> None:

@@ -232,6 +232,10 @@ FORMATS: list[tuple[dict[str, Any], dict[str, bool]]] = [
         {"type": "dispatch", "rules": [["k", const("x")]], "loop": False},
         {"kx": True, "": True, "a": True, "kxb": False},
     ),
+    (
+        {"type": "tag", "begin": "a", "content": {"type": "dispatch", "rules": [["k", const("x")]]}, "end": "b"},
+        {"ab": True, "abb": True, "akxbyb": True, "akb": False, "axk": False},
+    ),
     ({"type": "dispatch", "rules": [["k", const("x")]], "excludes": ["b"]}, {"kx": True, "b": False, "akxb": False}),
     ({"type": "grammar", "grammar": 'root ::= "a" | ("b" root)'}, {"a": True, "ba": True, "b": False}),
     ({"type": "regex", "pattern": "^a+$"}, {"a": True, "ba": False}),
