@@ -177,9 +177,10 @@ auto check(const TokenAutomaton& automaton, const Vector<std::int64_t>& states, 
   {
     const nb::gil_scoped_release release;
     for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t c = 0; c < columns; ++c) automaton.vocabulary().prefetch(tokens.data()[r * columns + c]);
       for (std::size_t c = 0; c < columns; ++c) {
         const std::size_t at = r * columns + c;
-        allowed[at] = automaton.advance(states.data()[r], tokens.data()[at]) != TokenAutomaton::kRejected;
+        allowed[at] = automaton.allows(states.data()[r], tokens.data()[at]);
       }
     }
   }

@@ -148,6 +148,7 @@ void Automaton::begin(std::shared_ptr<const Grammar> grammar) {
   for (Chunk& chunk : chunks_) {
     chunk.cells.store(nullptr);
     chunk.complete.store(nullptr);
+    chunk.wide.store(nullptr);
   }
   blocks_.clear();
   block_bytes_ = 0;
@@ -308,10 +309,38 @@ std::shared_ptr<const ByteMachine> Automaton::wide(StateId state) const {
   return wide_characters(static_cast<std::uint32_t>(state));
 }
 
+const ByteMachine* Automaton::known_wide(StateId state) const {
+  static const ByteMachine not_wide({{}}, 0);
+  const auto [chunk, index] = place(state);
+  std::atomic<const ByteMachine*>& known = chunks_[chunk].wide.load(std::memory_order_acquire)[index];
+  const ByteMachine* found = known.load(std::memory_order_acquire);
+  if (found == nullptr) {
+    const auto characters = wide(state);  // which the subsets keep
+    found = characters == nullptr ? &not_wide : characters.get();
+    known.store(found, std::memory_order_release);
+  }
+  return found == &not_wide ? nullptr : found;
+}
+
+bool Automaton::may_follow(StateId state, std::string_view bytes) const {
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const std::size_t byte_class = classes_.of[static_cast<std::uint8_t>(bytes[i])];
+    const std::uint32_t known = cell(state, byte_class).load(std::memory_order_acquire);
+    if (known != kUnknown) {
+      state = static_cast<StateId>(known) - kOffset;
+    } else {
+      const ByteMachine* characters = known_wide(state);
+      if (characters != nullptr && characters->reads(bytes.substr(i))) return true;
+      state = make_step(state, byte_class);
+    }
+    if (state == kDead) return false;
+  }
+  return true;
+}
+
 std::shared_ptr<const ByteMachine> Automaton::wide_characters(std::uint32_t state) const {
-  const std::vector<std::uint32_t> words = states_.copy(state);
-  for (std::size_t i = 1; i < words.size(); i += 2) {
-    if (auto characters = subsets_->wide(words[i])) return characters;
+  for (std::size_t i = 1; i < states_.length(state); i += 2) {
+    if (auto characters = subsets_->wide(states_.begin(state)[i])) return characters;
   }
   return nullptr;
 }
@@ -425,7 +454,10 @@ StateId Automaton::interned(const std::vector<std::uint32_t>& words) const {
     chunks_[chunk].complete.store(static_cast<bool*>(allocate(states)), std::memory_order_release);
     chunks_[chunk].cells.store(static_cast<std::atomic<std::uint32_t>*>(allocate(cell_bytes)),
                                std::memory_order_release);
-    block_bytes_ += states + cell_bytes;
+    const std::size_t wide_bytes = states * sizeof(std::atomic<const ByteMachine*>);
+    chunks_[chunk].wide.store(static_cast<std::atomic<const ByteMachine*>*>(allocate(wide_bytes)),
+                              std::memory_order_release);
+    block_bytes_ += states + cell_bytes + wide_bytes;
   }
   chunks_[chunk].complete.load(std::memory_order_relaxed)[index] = words[0] != 0;
   count_.store(id + 1, std::memory_order_release);

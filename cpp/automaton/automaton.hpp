@@ -61,6 +61,9 @@ class Automaton : private NestedStates {
     }
     return state;
   }
+  // Whether the bytes may follow: as `advance`, but where any run of characters is read, it makes no states of them.
+  // Bytes alone: token budgets do not count.
+  bool may_follow(StateId state, std::string_view bytes) const;
   // The state when a token has ended with the last byte; kDead where the token is one too many.  Bytes alone end none.
   StateId end_token(StateId state) const { return counts_tokens_ && state != kDead ? make_token_end(state) : state; }
   bool counts_tokens() const { return counts_tokens_; }  // where not, end_token changes nothing
@@ -110,6 +113,8 @@ class Automaton : private NestedStates {
   struct Chunk {
     std::atomic<std::atomic<std::uint32_t>*> cells{nullptr};
     std::atomic<bool*> complete{nullptr};
+    std::atomic<std::atomic<const ByteMachine*>*> wide{
+        nullptr};  // null until known, a machine of its own where there is none
   };
   class Settlement;
 
@@ -132,6 +137,8 @@ class Automaton : private NestedStates {
     return chunks_[chunk].cells.load(std::memory_order_acquire)[index * classes_.count() + byte_class];
   }
 
+  // As `wide`, which is asked once.
+  const ByteMachine* known_wide(StateId state) const;
   StateId make_step(StateId state, std::size_t byte_class) const;
   StateId make_step_locked(StateId state, std::size_t byte_class) const;
   StateId make_single_step(StateId state, std::size_t byte_class) const;

@@ -288,6 +288,7 @@ ByteMachine::ByteMachine(const std::vector<std::vector<Edge>>& states, State sta
     }
     first_.push_back(static_cast<std::uint32_t>(edges_.size()));
   }
+  beginnings_ = first_bytes().count();
 }
 
 std::vector<std::uint32_t> ByteMachine::words() const {

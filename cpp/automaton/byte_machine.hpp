@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "../grammar/ir.hpp"
@@ -38,6 +39,17 @@ class ByteMachine {
     return kDead;
   }
 
+  // Whether the bytes are characters of the set, all of them whole.
+  bool reads(std::string_view bytes) const {
+    State state = kStart;
+    for (const char byte : bytes) {
+      state = step(state, static_cast<std::uint8_t>(byte));
+      if (state == kDead) return false;
+      if (state == kAccept) state = kStart;
+    }
+    return state == kStart;
+  }
+
   const std::vector<Edge>& edges() const { return edges_; }
   std::span<const Edge> edges(State state) const {
     return {edges_.data() + first_[state], edges_.data() + first_[state + 1U]};
@@ -49,6 +61,8 @@ class ByteMachine {
     }
     return bytes;
   }
+  // With how many different bytes characters begin.
+  std::size_t beginnings() const { return beginnings_; }
   std::size_t size() const { return first_.size() - 1; }
   // The edges of all states, one after the other, and how many each has.
   std::vector<std::uint32_t> words() const;
@@ -56,6 +70,7 @@ class ByteMachine {
  private:
   std::vector<std::uint32_t> first_;  // edges of state s: first_[s] .. first_[s + 1]
   std::vector<Edge> edges_;
+  std::size_t beginnings_;
 };
 
 // Machines are shared by every grammar of the process while any of them lives; equal ones are one.

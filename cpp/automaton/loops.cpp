@@ -19,8 +19,6 @@ bool is_json(const ByteMachine& characters) {
   return !first['"'] && characters.step(ByteMachine::kStart, '\\') != ByteMachine::kAccept;
 }
 
-std::size_t beginnings(const CharacterLoop& loop) { return loop.characters->first_bytes().count(); }
-
 }  // namespace
 
 std::optional<CharacterLoop> Subsets::loop(SubsetId subset) {
@@ -51,7 +49,8 @@ std::optional<CharacterLoop> Subsets::find_loop(SubsetId subset) {
     }
     tried.push_back(state.a);
     auto found = loop_of_characters(subset, state.a);
-    if (found && (!widest || beginnings(*found) > beginnings(*widest))) widest = std::move(found);
+    if (found && (!widest || found->characters->beginnings() > widest->characters->beginnings()))
+      widest = std::move(found);
   }
   return widest;
 }
@@ -59,7 +58,7 @@ std::optional<CharacterLoop> Subsets::find_loop(SubsetId subset) {
 bool CharacterLoop::leave_out(const std::bitset<256>& bytes) {
   const auto kept = without_first_bytes(characters, bytes);
   if (kept == characters) return true;
-  if (kept == nullptr || kept->first_bytes().count() < kBytes) return false;
+  if (kept == nullptr || kept->beginnings() < kBytes) return false;
   characters = kept;
   // They may leave the loop and go on with its count.
   steady = steady && most == kEndless;
@@ -81,7 +80,7 @@ std::optional<CharacterLoop> Subsets::loop_of_characters(SubsetId subset, std::u
       const std::uint32_t count = frames_.begin(frame_of(p))[1];
       if (counter.max >= 0) loop.most = static_cast<std::uint32_t>(counter.max) - count;
       loop.steady = count >= static_cast<std::uint32_t>(counter.min);
-    } else if (nfa_.machines[machine]->first_bytes().count() < kBytes) {
+    } else if (nfa_.machines[machine]->beginnings() < kBytes) {
       return std::nullopt;
     }
     if (common && (common->most != loop.most || common->steady != loop.steady)) return std::nullopt;
@@ -173,6 +172,12 @@ std::optional<CharacterLoop> Subsets::loop_of_tuple(TupleId tuple) {
     if (!common.characters) return std::nullopt;
   }
   if (loops.empty()) return std::nullopt;
+  // What may not be completed may be over with the last character, where one operand ends and the others do not.
+  const auto undecided = [](const Nfa::Operand& operand) { return !operand.decidable; };
+  if (common.most != CharacterLoop::kEndless &&
+      (given_up_.contains(words[0]) || std::any_of(operands.begin(), operands.end(), undecided))) {
+    common.steady = false;
+  }
   // What an excluded operand does when it is over would be something new.
   for (const CharacterLoop& loop : excluded) {
     if (loop.most < common.most || common_of(common.characters, loop.characters) != common.characters) {
@@ -184,7 +189,7 @@ std::optional<CharacterLoop> Subsets::loop_of_tuple(TupleId tuple) {
     if (loop.characters == common.characters) continue;
     // A character may leave the common loop and go on with this one's count.
     common.steady = common.steady && loop.most == CharacterLoop::kEndless;
-    if (common.characters->first_bytes().count() < kBytes) return std::nullopt;
+    if (common.characters->beginnings() < kBytes) return std::nullopt;
   }
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (is_machine(i) && !is_gone(i) && !ignores(operands[i].start, words[i + 1], *common.characters)) {
@@ -288,14 +293,20 @@ std::shared_ptr<const ByteMachine> Subsets::wide(SubsetId subset) {
 }
 
 std::shared_ptr<const ByteMachine> Subsets::find_wide(SubsetId subset) {
-  const std::vector<Position> positions = subsets_.copy(subset);
-  if (positions.size() > kPositions) return nullptr;
-  for (const Position p : positions) {
+  const auto may_be_wide = [&](Position p) {
+    const Nfa::State& state = nfa_.states[state_of(p)];
+    return state.kind == Nfa::Kind::kBoolean ||
+           (state.kind == Nfa::Kind::kChars && nfa_.machines[state.a]->beginnings() >= kBytes);
+  };
+  if (subsets_.length(subset) > kPositions || std::none_of(subsets_.begin(subset), subsets_.end(subset), may_be_wide)) {
+    return nullptr;
+  }
+  for (const Position p : subsets_.copy(subset)) {
     const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind == Nfa::Kind::kBoolean && !is_unentered(p)) {
       if (auto found = wide_tuple(frames_.begin(frame_of(p))[1])) return found;
     } else if (state.kind == Nfa::Kind::kChars && machine_state_of(p) == ByteMachine::kStart && may_return(state.b) &&
-               nfa_.machines[state.a]->first_bytes().count() >= kBytes) {
+               nfa_.machines[state.a]->beginnings() >= kBytes) {
       const SubsetId after = closure(position(state.b, 0, frame_of(p)));
       if (std::binary_search(subsets_.begin(after), subsets_.end(after), p)) return nfa_.machines[state.a];
     }
@@ -334,7 +345,7 @@ std::shared_ptr<const ByteMachine> Subsets::wide_tuple(TupleId tuple) {
       found = wide(component);
     }
     common = found == nullptr || common == nullptr ? found : common_of(common, found);
-    if (common == nullptr || common->first_bytes().count() < kBytes) return nullptr;
+    if (common == nullptr || common->beginnings() < kBytes) return nullptr;
   }
   if (common == nullptr || (json && !is_json(*common))) return nullptr;
   return common;

@@ -360,10 +360,10 @@ bool Subsets::has_member(std::uint32_t combination) {
 std::size_t Subsets::memory_bytes() const {
   std::size_t machines = 0;
   for (const auto& machine : machines_) machines += machine->memory_bytes();
-  return machines + loops_.size() * 48 + continues_.capacity() + subsets_.memory_bytes() +
-         frames_.memory_bytes() + tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) +
-         rows_.capacity() * sizeof(rows_[0]) + row_bytes_ + read_.memory_bytes() + unions_.memory_bytes() +
-         token_ends_.size() * 32 + seen_plain_.capacity() * 4;
+  return machines + loops_.size() * 48 + continues_.capacity() + subsets_.memory_bytes() + frames_.memory_bytes() +
+         tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) + rows_.capacity() * sizeof(rows_[0]) + row_bytes_ +
+         read_.memory_bytes() + unions_.memory_bytes() + token_ends_.size() * 32 + wide_.size() * 48 +
+         seen_plain_.capacity() * 4;
 }
 
 SubsetId Subsets::interned(const std::vector<Position>& positions) {
@@ -529,7 +529,8 @@ std::vector<std::uint32_t> Subsets::ways_on(TupleId tuple) {
 }
 
 bool Subsets::can_continue(TupleId tuple) {
-  if (continues_[tuple] != Answer::kUnknown) return continues_[tuple] == Answer::kYes;
+  const bool gave_up = !given_up_.empty() && given_up_.contains(tuples_.begin(tuple)[0]);
+  if (!gave_up && continues_[tuple] != Answer::kUnknown) return continues_[tuple] == Answer::kYes;
   const std::vector<std::uint32_t> words = tuples_.copy(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[words[0]];
   bool all_decidable = true;
@@ -541,8 +542,8 @@ bool Subsets::can_continue(TupleId tuple) {
     gone = gone || (operands[i].kind != Nfa::OperandKind::kRegular && !operands[i].negated &&
                     words[i + 1] == NestedStates::kGone);
   }
-  if (gone || !all_decidable) {
-    const bool answer = !gone && (!some_decidable || can_continue(decidable_part(tuple)));
+  if (gone || gave_up || !all_decidable) {
+    const bool answer = !gone && (gave_up || !some_decidable || can_continue(decidable_part(tuple)));
     continues_[tuple] = answer ? Answer::kYes : Answer::kNo;
     return answer;
   }
@@ -557,8 +558,9 @@ bool Subsets::can_continue(TupleId tuple) {
     for (const std::size_t byte_class : ways_on(met[here].first)) {
       const TupleId next = tuple_step(met[here].first, byte_class);
       if (next == kNoTuple) continue;
-      if (accepts(next) || continues_[next] == Answer::kYes || met.size() > kMemberSearch ||
-          work_ - work_before > kSearchWork) {
+      const bool too_long = met.size() > kMemberSearch || work_ - work_before > kSearchWork;
+      if (too_long) given_up_.insert(words[0]);
+      if (too_long || accepts(next) || continues_[next] == Answer::kYes) {
         for (std::size_t i = here;; i = met[i].second) {
           continues_[met[i].first] = Answer::kYes;
           if (i == 0) return true;

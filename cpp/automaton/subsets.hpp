@@ -123,7 +123,8 @@ class Subsets {
   // The bytes that may come next; any, where there are combinations.
   std::bitset<256> first_bytes(SubsetId subset) const;
 
-  // Whether combination b (an index into nfa.booleans) has a member; true where that takes too long to find out.
+  // Whether combination b (an index into nfa.booleans) has a member; true where that takes too long to find out, and
+  // from then on for all that it may become.
   bool has_member(std::uint32_t combination);
 
   std::size_t size() const { return subsets_.size(); }
@@ -238,9 +239,10 @@ class Subsets {
   FlatMap<SubsetId> unions_;
   std::unordered_map<SubsetId, SubsetId> token_ends_;
 
-  Interner<std::uint32_t> frames_;  // (parent, count or tuple)
-  Interner<std::uint32_t> tuples_;  // (combination, subset per operand)
-  std::vector<Answer> continues_;   // per tuple
+  Interner<std::uint32_t> frames_;              // (parent, count or tuple)
+  Interner<std::uint32_t> tuples_;              // (combination, subset per operand)
+  std::vector<Answer> continues_;               // per tuple
+  std::unordered_set<std::uint32_t> given_up_;  // combinations of which a search took too long: nothing is a no there
   std::vector<TupleId> tuple_starts_;
 
   std::vector<std::uint32_t> seen_plain_;  // per NFA state: the last collection that met it without a frame

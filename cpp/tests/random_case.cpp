@@ -32,6 +32,7 @@ std::string wrong_tokens(const TokenAutomaton& tokens, StateId state) {
     const std::int64_t next = tokens.advance(state, token);
     if (allowed != (next != TokenAutomaton::kRejected))
       return "mask and advance differ on token " + std::to_string(token);
+    if (allowed != tokens.allows(state, token)) return "mask and check differ on token " + std::to_string(token);
     const auto& text = tokens.vocabulary().text(token);
     if (text && !text->empty() && next != tokens.automaton().advance(state, *text)) {
       return "a token leads elsewhere than its bytes: " + std::to_string(token);

@@ -145,8 +145,7 @@ class MaskWalk {
     if (inserted) {
       auto loop = automaton_.loop(state);
       const auto wide = loop ? automaton_.wide(state) : nullptr;
-      const auto beginnings = [](const ByteMachine& characters) { return characters.first_bytes().count(); };
-      if (loop && (wide == nullptr || beginnings(*wide) <= beginnings(*loop->characters))) {
+      if (loop && (wide == nullptr || wide->beginnings() <= loop->characters->beginnings())) {
         found->second.emplace(automaton_, state, std::move(*loop), trie_.height());
       }
     }

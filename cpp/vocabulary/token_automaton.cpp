@@ -59,6 +59,15 @@ std::int64_t TokenAutomaton::advance(std::int64_t state, TokenId token) const {
   return text ? automaton_->end_token(automaton_->advance(inner, *text)) : kRejected;
 }
 
+bool TokenAutomaton::allows(std::int64_t state, TokenId token) const {
+  if (token < 0 || !automaton_->has(state) || static_cast<std::size_t>(token) >= vocabulary_->size() ||
+      vocabulary_->is_stop(token) || automaton_->counts_tokens()) {
+    return advance(state, token) != kRejected;
+  }
+  const auto& text = vocabulary_->text(token);
+  return text && automaton_->may_follow(static_cast<StateId>(state), *text);
+}
+
 bool TokenAutomaton::is_complete(std::int64_t state) const {
   require_state(state);
   return state != kEnd && rest_of_prefix(state).empty() && automaton_->is_complete(static_cast<StateId>(state));

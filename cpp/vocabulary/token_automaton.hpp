@@ -41,6 +41,8 @@ class TokenAutomaton {
   // kRejected where the token may not follow; a stop token may follow iff the string is complete.  Padding (a token
   // < 0) and rejected states are rejected.  Throws std::out_of_range for unknown states and tokens.
   std::int64_t advance(std::int64_t state, TokenId token) const;
+  // Whether `advance` would not reject the token; makes fewer states.
+  bool allows(std::int64_t state, TokenId token) const;
   bool is_complete(std::int64_t state) const;
   std::shared_ptr<const Mask> mask(std::int64_t state) const;
   // The tokens that must come: one after the other, as long as one alone is allowed, up to `most`.

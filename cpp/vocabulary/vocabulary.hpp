@@ -33,6 +33,12 @@ class Vocabulary {
   // What automata read: the bytes of a token, special_bytes of a special one with a name.  None for other special
   // tokens, stop tokens, those without any bytes and those that could be taken for a part of special_bytes.
   const std::optional<std::string>& text(TokenId token) const { return tokens_[static_cast<std::size_t>(token)]; }
+  // Has the text of a token brought near, if there is such a token: it will be read soon.
+  void prefetch(TokenId token) const {
+    if (token < 0 || static_cast<std::size_t>(token) >= size()) return;
+    __builtin_prefetch(&text(token));
+    __builtin_prefetch(reinterpret_cast<const char*>(&text(token) + 1) - 1);
+  }
   // The bytes of a token; none for special and stop tokens.
   std::optional<std::string> bytes(TokenId token) const;
   const Specials& specials() const { return specials_; }
