@@ -98,7 +98,7 @@ def test_checks_in_keys_make_no_states() -> None:
     inside = np.array([automaton.advance(automaton.start, b'{"a": "x", "')])
     before = automaton.statistics()["states"]
     assert bound.check(inside, ALL).sum() > 500
-    assert automaton.statistics()["states"] - before < 500
+    assert automaton.statistics()["states"] - before < 1000
 
 
 @pytest.mark.parametrize(("grammar", "text"), CASES)
