@@ -82,7 +82,7 @@ fuzz-bytes fuzz-regex fuzz-schema fuzz-lark: fuzz-%: $(VENV)/.fuzzers
 	@$(BIN)/python tests/fuzz/seeds.py build/fuzz/seeds && mkdir -p build/fuzz/corpus/$* build/fuzz/findings
 	@echo "fuzzing $* for $(FUZZ_SECONDS) seconds; inputs of findings go to build/fuzz/findings"
 	$(if $(filter bytes,$*),build/fuzz/bytes_fuzzer,$(RUN) tests/fuzz/$*_fuzzer.py) -max_total_time=$(FUZZ_SECONDS) \
-	  -timeout=$(if $(filter bytes,$*),30,10) -rss_limit_mb=2048 -max_len=600 -artifact_prefix=build/fuzz/findings/$*- \
+	  -timeout=$(if $(filter bytes,$*),60,20) -rss_limit_mb=2048 -max_len=600 -artifact_prefix=build/fuzz/findings/$*- \
 	  -print_final_stats=1 build/fuzz/corpus/$* build/fuzz/seeds/$*
 
 $(VENV)/.linters: $(VENV)/.installed requirements/dev.lock

@@ -159,7 +159,8 @@ struct NullableSplit {
       case NodeKind::kSeq: {
         const NodeId both = grammar.seq(whole[node.a], whole[node.b]);
         if (!nullable[node.a] || !nullable[node.b]) return set(id, both, both, false);
-        return set(id, both, grammar.alt({grammar.seq(nonempty[node.a], whole[node.b]), nonempty[node.b]}), true);
+        // Of a long sequence of such parts, each one is written down once: the alternatives are nested.
+        return set(id, both, grammar.either(grammar.seq(nonempty[node.a], whole[node.b]), nonempty[node.b]), true);
       }
       case NodeKind::kAlt: {
         std::vector<NodeId> wholes;
