@@ -350,14 +350,28 @@ Nfa::Nfa(std::shared_ptr<const Grammar> grammar, std::size_t max_states)
 
 Nfa::~Nfa() = default;
 
+// What is not to be built shows while the automaton is in use.
+template <class Build>
+static auto late(Build build) {
+  try {
+    return build();
+  } catch (const CompileError& error) {
+    throw LimitError(error.what());
+  }
+}
+
 Nfa::StateId Nfa::rule_start(RuleId rule) {
-  if (rule_starts_[rule] == kFinal) rule_starts_[rule] = compiler_->build_rule(rule);
+  if (rule_starts_[rule] == kFinal) rule_starts_[rule] = late([&] { return compiler_->build_rule(rule); });
   return rule_starts_[rule];
 }
 
-void Nfa::build_later(StateId state) { compiler_->build_later(state); }
+void Nfa::build_later(StateId state) {
+  late([&] { compiler_->build_later(state); });
+}
 
-std::uint32_t Nfa::combination(NodeId node) { return compiler_->combination(node); }
+std::uint32_t Nfa::combination(NodeId node) {
+  return late([&] { return compiler_->combination(node); });
+}
 
 std::size_t Nfa::memory_bytes() const {
   return states.capacity() * sizeof(State) + splits.capacity() * sizeof(StateId) + counters.size() * sizeof(Counter) +

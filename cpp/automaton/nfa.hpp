@@ -7,12 +7,18 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 #include "../grammar/ir.hpp"
 #include "byte_machine.hpp"
 
 namespace tamis {
+
+// The automaton grew past its budget while it was in use; nothing is wrong with the caller's input as such.
+struct LimitError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 class Nfa {
  public:
@@ -55,11 +61,12 @@ class Nfa {
   };
   using Boolean = std::vector<Operand>;  // all of them hold
 
-  // The grammar must have gone through its passes.  Throws CompileError beyond max_states, also later.
+  // The grammar must have gone through its passes.  Throws CompileError beyond max_states.
   Nfa(std::shared_ptr<const Grammar> grammar, std::size_t max_states);
   ~Nfa();
 
-  // These may make states: references into `states` and `splits` end with them, those into deques do not.
+  // These may make states: references into `states` and `splits` end with them, those into deques do not.  They throw
+  // LimitError beyond max_states, and for what cannot be built.
   StateId rule_start(RuleId rule);
   void build_later(StateId state);         // a kLater becomes a kSplit
   std::uint32_t combination(NodeId node);  // an index into booleans

@@ -23,11 +23,6 @@
 
 namespace tamis {
 
-// The automaton grew past its budget while it was in use; nothing is wrong with the caller's input as such.
-struct LimitError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
 // Bytes that no machine of an NFA tells apart.
 struct ByteClasses {
   ByteClasses() = default;

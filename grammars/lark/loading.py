@@ -21,7 +21,7 @@ from .internals import (
     stdlib_loader,
 )
 from .mistakes import from_lark, mistake
-from .sizes import check_sizes
+from .sizes import check_literals, check_sizes
 
 # lark reads some 100 kB in a second.
 MAX_SOURCE: Final = 1_000_000
@@ -52,6 +52,8 @@ def load_lalr(
 def _load(source: str, imports: Mapping[str, str], **options: Any) -> Lark:
     if sum(map(len, (source, *imports.values()))) > MAX_SOURCE:
         raise GrammarError(f"lark: the grammar is longer than {MAX_SOURCE} characters")
+    for text in (source, *imports.values()):
+        check_literals(text)
     try:
         importer = _Importer(source, imports)
         check_sizes(source, _NAME, importer)

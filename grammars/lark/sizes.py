@@ -1,10 +1,12 @@
-"""How large terminals become when lark puts those into them that they name, found before it does.
+"""What lark would take too long for, found before it begins.
 
-lark copies a terminal into another as often as it is named there, so a few lines can double one forty times.
+lark copies a terminal into another as often as it is named there, so a few lines can double one forty times. And its
+lexer tries every way to pair the backslashes of a literal that has no end.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,9 +14,31 @@ from .internals import GrammarBuilder, PackageResource, Symbol, Tree, parse_gram
 from .mistakes import mistake
 
 MAX_PARTS: Final = 20_000
+MAX_BACKSLASHES: Final = 20  # in a literal without an end
 
 Base = str | PackageResource | None
 Importer = Callable[[Base, str], tuple[str | PackageResource, str]]
+
+
+_COMMENT_OR_LITERAL: Final = re.compile(r'//[^\n]*|#[^\n]*|"|/')
+_LITERALS: Final = {
+    '"': re.compile(r'"(?:\\.|[^"\\\n])*+("?)'),
+    "/": re.compile(r"/(?:\\.|[^/\\])*+(/?)", re.DOTALL),
+}
+
+
+def check_literals(source: str) -> None:
+    """Raises GrammarError if a string or regular expression of the grammar has no end, but many backslashes."""
+    at = 0
+    while found := _COMMENT_OR_LITERAL.search(source, at):
+        at = found.end()
+        literal = _LITERALS[found[0]].match(source, found.start()) if found[0] in _LITERALS else None
+        if literal is None:
+            continue
+        if not literal[1] and literal[0].count("\\") > MAX_BACKSLASHES:
+            kind = "string" if found[0] == '"' else "regular expression"
+            raise mistake(source, f"lark: this {kind} lacks its closing {found[0]}", "", at=found.start())
+        at = literal.end()
 
 
 def check_sizes(source: str, name: str, importer: Importer) -> None:

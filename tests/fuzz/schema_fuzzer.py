@@ -90,7 +90,12 @@ def built_schema(provider: Any, depth: int) -> Any:
     }
     words = sorted(keywords)
     chosen = dict.fromkeys(pick(provider, words) for _ in range(provider.ConsumeIntInRange(1, 5)))
-    return {word: keywords[word]() for word in chosen}
+    schema = {word: keywords[word]() for word in chosen}
+    if isinstance(schema.get("items"), bool):
+        schema.pop(
+            "additionalItems", None
+        )  # jsonschema asks how long `items` is; without a list, nothing depends on it
+    return schema
 
 
 def built_instance(provider: Any, depth: int) -> Any:

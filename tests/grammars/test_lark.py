@@ -324,6 +324,16 @@ def test_bad_options_are_refused(options: dict[str, object], message: str) -> No
         lark('start: "a"', **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("quote", ['"', "/"])
+def test_literals_without_an_end(quote: str) -> None:
+    """lark's lexer takes exponential time for them."""
+    with pytest.raises(GrammarError, match=f"lacks its closing {quote}") as caught:
+        lark(f'start: "/" A // "/\nA: {quote}a' + "\\" * 60 + "\n" + ("B: /b" if quote == '"' else ""))
+    assert (caught.value.line, caught.value.column) == (2, 4)
+    automaton = lark(f"start: A\nA: {quote}{2 * chr(92)}" + "\\" * 60 + quote).compile()
+    assert automaton.accepts(b"\\" * 31)
+
+
 @pytest.mark.parametrize(
     ("source", "line"),
     [

@@ -21,6 +21,8 @@ case(
 )
 case("lark optionals 40 in a row", lambda: lark("start: " + " ".join(f'"{c}"?' for c in "abcdefghij" * 4)), slow=True)
 case("lark alternatives multiplied", lambda: lark("start: " + '("a"|"b"|"c") ' * 30), ("a" * 30, True))
+case("lark backslashes in a regular expression without an end", lambda: lark("start: A\nA: /" + "\\" * 999))
+case("lark backslashes in a string without an end", lambda: lark('start: "' + "\\" * 999))
 case("lark ~1..1000000", lambda: lark('start: "a"~1..1000000'), ("a", True), ("", False))
 case("lark ~ in ~", lambda: lark('start: (("a"~1..100)~1..100)~1..100'), ("a" * 200, True))
 case("lark unit rules in a circle", lambda: lark("start: a\na: b\nb: a"))
