@@ -189,7 +189,7 @@ StateId Automaton::make_step(StateId state, std::size_t byte_class) const {
 }
 
 StateId Automaton::make_step_locked(StateId state, std::size_t byte_class) const {
-  if (++steps_made_ % kStepsUnchecked == 0) check_budget();
+  if (over_budget_ || ++steps_made_ % kStepsUnchecked == 0) check_budget();
   struct Nesting {
     int& depth;
     ~Nesting() { --depth; }
@@ -297,11 +297,37 @@ std::optional<CharacterLoop> Automaton::character_loop(std::uint32_t state) cons
     }
   }
   if (!common) return std::nullopt;
+  if (common->most != CharacterLoop::kEndless && begins_anew(words, others)) return std::nullopt;
   for (const SubsetId other : others) {
     if (!subsets_->leave_to(other, *common)) return std::nullopt;
   }
   common->alone = common->alone && others.empty();
   return common;
+}
+
+// Whether a rule that may end, or one that may be called, leads back to a configuration of the state that makes the
+// loop, which is all but `others`: then it does so again behind each of its characters.
+bool Automaton::begins_anew(const std::vector<std::uint32_t>& state, const std::vector<SubsetId>& others) const {
+  std::vector<SubsetId> own;
+  for (std::size_t i = 1; i < state.size(); i += 2) own.push_back(state[i]);
+  const auto makes_loop = [&](SubsetId subset) {
+    return std::find(own.begin(), own.end(), subset) != own.end() &&
+           std::find(others.begin(), others.end(), subset) == others.end();
+  };
+  for (std::size_t i = 1; i < state.size(); i += 2) {
+    if (!makes_loop(state[i])) continue;
+    if (subsets_->info(state[i]).final) {
+      const std::vector<std::uint32_t> next = contexts_.copy(returned(state[i + 1]));
+      for (std::size_t k = 1; k < next.size(); k += 2) {
+        if (makes_loop(next[k])) return true;
+      }
+    }
+    const std::vector<Subsets::Call> calls = subsets_->calls(state[i]);
+    for (const Subsets::Call& call : calls) {
+      if (makes_loop(rule_start(call.rule))) return true;
+    }
+  }
+  return false;
 }
 
 std::shared_ptr<const ByteMachine> Automaton::wide(StateId state) const {
@@ -465,7 +491,8 @@ StateId Automaton::interned(const std::vector<std::uint32_t>& words) const {
 }
 
 void Automaton::check_budget() const {
-  if (memory_bytes() > limits_.memory_bytes) {
+  over_budget_ = memory_bytes() > limits_.memory_bytes;
+  if (over_budget_) {
     throw LimitError("the automaton needs more than its " + std::to_string(limits_.memory_bytes) +
                      " bytes; compile the grammar with a larger memory_limit, or simplify it");
   }

@@ -125,6 +125,7 @@ class Automaton : private NestedStates {
   std::optional<CharacterLoop> nested_loop(std::uint32_t state) override { return character_loop(state); }
   std::shared_ptr<const ByteMachine> nested_wide(std::uint32_t state) override { return wide_characters(state); }
   std::optional<CharacterLoop> character_loop(std::uint32_t state) const;
+  bool begins_anew(const std::vector<std::uint32_t>& state, const std::vector<SubsetId>& others) const;
   std::shared_ptr<const ByteMachine> wide_characters(std::uint32_t state) const;
 
   static std::pair<std::size_t, std::size_t> place(StateId state) {
@@ -168,6 +169,7 @@ class Automaton : private NestedStates {
   mutable std::vector<SubsetId> rule_starts_;  // kNoSubset until known
   mutable int nesting_ = 0;
   mutable std::uint32_t steps_made_ = 0;
+  mutable bool over_budget_ = false;
   mutable std::vector<std::uint32_t> single_ = {0, 0, 0};  // a state of one configuration, to be interned
   mutable Interner<std::uint32_t> contexts_;               // may the string end, then (subset, context) pairs
   mutable Interner<std::uint32_t> states_;                 // likewise

@@ -253,6 +253,8 @@ bool Subsets::lives_ahead(SubsetId subset, const CharacterLoop& loop, std::uint3
     for (std::size_t i = 0; i < operands.size(); ++i) {
       known = known && operands[i].kind != Nfa::OperandKind::kGrammar;  // machines ignore the characters
       if (operands[i].kind != Nfa::OperandKind::kRegular || words[i + 1] == kFree) continue;
+      known = known && !has_combinations(words[i + 1]);  // what these come to depends on more than counts
+      if (!known) break;
       words[i + 1] = ahead(words[i + 1], loop, characters);
       positions += subsets_.length(words[i + 1]);
     }
@@ -339,7 +341,8 @@ std::shared_ptr<const ByteMachine> Subsets::wide_tuple(TupleId tuple) {
     std::shared_ptr<const ByteMachine> found;
     if (!regular) {
       found = nested_.nested_wide(component);
-    } else if (const auto same = loop(component); same && same->most == CharacterLoop::kEndless) {
+    } else if (const auto same = loop(component);
+               same && same->most == CharacterLoop::kEndless && (same->steady || !has_combinations(component))) {
       found = same->characters;
     } else if (decided == 1) {
       found = wide(component);
@@ -351,16 +354,9 @@ std::shared_ptr<const ByteMachine> Subsets::wide_tuple(TupleId tuple) {
   return common;
 }
 
-std::bitset<256> Subsets::first_bytes(SubsetId subset) const {
-  std::bitset<256> bytes;
-  for (const Position* p = subsets_.begin(subset); p != subsets_.end(subset); ++p) {
-    const Nfa::State& state = nfa_.states[state_of(*p)];
-    if (state.kind == Nfa::Kind::kBoolean) return bytes.set();
-    if (state.kind == Nfa::Kind::kChars) {
-      bytes |= nfa_.machines[state.a]->first_bytes(static_cast<ByteMachine::State>(machine_state_of(*p)));
-    }
-  }
-  return bytes;
+bool Subsets::has_combinations(SubsetId subset) const {
+  return std::any_of(subsets_.begin(subset), subsets_.end(subset),
+                     [&](Position p) { return nfa_.states[state_of(p)].kind == Nfa::Kind::kBoolean; });
 }
 
 // Characters that only begin like one of the loop are no matter, unless it may be over in front of them.

@@ -96,9 +96,8 @@ class Nfa::Compiler {
 
   void build_later(Nfa::StateId state) {
     const Nfa::State later = nfa_.states[state];
-    const RuleId around = std::exchange(owner_, labelled_ ? nfa_.owners[state] : Nfa::kNoRule);
+    const Owned owned(owner_, labelled_ ? nfa_.owners[state] : Nfa::kNoRule);
     const Nfa::StateId target = build_new(later.a, later.b);
-    owner_ = around;
     nfa_.states[state] = {Nfa::Kind::kSplit, static_cast<std::uint32_t>(nfa_.splits.size()), 1};
     nfa_.splits.push_back(target);
   }
@@ -106,11 +105,17 @@ class Nfa::Compiler {
   std::size_t memory_bytes() const { return sizes_.capacity() * 8 + built_.memory_bytes(); }
 
  private:
+  // The states that are built while it lasts belong to a rule.
+  struct Owned {
+    Owned(RuleId& owner, RuleId rule) : owner(owner), around(std::exchange(owner, rule)) {}
+    ~Owned() { owner = around; }
+    RuleId& owner;
+    RuleId around;
+  };
+
   Nfa::StateId build_as(RuleId owner, NodeId id, Nfa::StateId next) {
-    const RuleId around = std::exchange(owner_, owner);
-    const Nfa::StateId made = build(id, next);
-    owner_ = around;
-    return made;
+    const Owned owned(owner_, owner);
+    return build(id, next);
   }
 
   // Sizes as if every shared node were copied, rules in the order of their references.

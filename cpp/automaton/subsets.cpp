@@ -222,27 +222,63 @@ const Subsets::Partition* Subsets::partition(SubsetId subset) {
   }
   std::sort(reading.begin(), reading.end());
   reading.erase(std::unique(reading.begin(), reading.end()), reading.end());
-  return partition(reading, tuples);
+  std::vector<const Partition*> combined;
+  for (const TupleId tuple : tuples) combined.push_back(partition_of(tuple));
+  std::sort(combined.begin(), combined.end());
+  combined.erase(std::unique(combined.begin(), combined.end()), combined.end());
+  if (reading.empty() && combined.size() == 1) return combined[0];
+  std::vector<std::uint64_t> key = reading;
+  if (!combined.empty()) key.insert(key.end(), {kCombination, kCombination});
+  for (const Partition* part : combined) key.push_back(reinterpret_cast<std::uintptr_t>(part));
+  return partition_by(key, [&](Ways& ways) {
+    for (const std::uint64_t read : reading) {
+      ways.begin();
+      for (const auto& edge : nfa_.machines[read >> 12]->edges(static_cast<ByteMachine::State>(read & 0xFFFU))) {
+        ways.mark(classes_.of[edge.low], classes_.of[edge.high], edge.target);
+      }
+    }
+    for (const Partition* part : combined) ways.mark(part->of, part->count);
+  });
 }
 
-const Subsets::Partition* Subsets::partition(const std::vector<std::uint64_t>& reading,
-                                             const std::vector<TupleId>& tuples) {
-  std::vector<std::uint64_t> key = reading;
-  for (const TupleId tuple : tuples) {
-    key.insert(key.end(), {kCombination, tuples_.begin(tuple)[0]});
-    for (const Partition* part : parts_of(tuple)) key.push_back(reinterpret_cast<std::uintptr_t>(part));
+// The ways on of a tuple of regular operands, which those of its operands settle.
+const Subsets::Partition* Subsets::partition_of(TupleId tuple) {
+  if (tuple >= ways_of_tuple_.size()) ways_of_tuple_.resize(tuples_.size());
+  if (ways_of_tuple_[tuple] != nullptr) return ways_of_tuple_[tuple];
+  const std::vector<std::uint32_t> words = tuples_.copy(tuple);
+  std::vector<const Partition*> parts;  // none for operands that are left out of account
+  std::vector<std::uint64_t> key = {kCombination, words[0]};
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    parts.push_back(words[i] == kFree ? nullptr : row(words[i]).ways);
+    key.push_back(reinterpret_cast<std::uintptr_t>(parts.back()));
   }
+  return ways_of_tuple_[tuple] = partition_by(key, [&](Ways& ways) {
+           const Nfa::Boolean& operands = nfa_.booleans[words[0]];
+           Ways together(classes_.count());
+           for (const Partition* part : parts) {
+             if (part != nullptr) together.mark(part->of, part->count);
+           }
+           std::size_t count = 0;
+           std::vector<std::uint16_t> numbers = together.dense(count);
+           for (std::size_t c = 0; c < numbers.size(); ++c) {
+             bool gone = false;
+             for (std::size_t i = 0; i < operands.size(); ++i) {
+               gone = gone || (parts[i] != nullptr && !operands[i].negated && parts[i]->of[c] == 0);
+             }
+             numbers[c] = gone ? 0 : static_cast<std::uint16_t>(numbers[c] + 1);
+           }
+           ways.mark(numbers, count + 1);
+         });
+}
+
+// The partition of this key; `mark` makes it, the first time.
+template <class Mark>
+const Subsets::Partition* Subsets::partition_by(const std::vector<std::uint64_t>& key, Mark mark) {
   const std::uint32_t id = read_.intern(key);
   if (id < partition_of_read_.size()) return partition_of_read_[id];
   partition_of_read_.push_back(nullptr);
   Ways ways(classes_.count());
-  for (const std::uint64_t read : reading) {
-    ways.begin();
-    for (const auto& edge : nfa_.machines[read >> 12]->edges(static_cast<ByteMachine::State>(read & 0xFFFU))) {
-      ways.mark(classes_.of[edge.low], classes_.of[edge.high], edge.target);
-    }
-  }
-  for (const TupleId tuple : tuples) mark_ways(ways, tuple);
+  mark(ways);
   std::size_t count = 0;
   std::vector<std::uint16_t> numbers = ways.dense(count);
   return partition_of_read_[id] = keep({std::move(numbers), count});
@@ -252,34 +288,6 @@ const Subsets::Partition* Subsets::keep(Partition made) {
   row_bytes_ += sizeof(Partition) + made.of.size() * 3 + made.first.size() * 2;
   partitions_.push_back(std::move(made));
   return &partitions_.back();
-}
-
-// The partitions of a tuple's regular operands; none for those that are left out of account.
-std::vector<const Subsets::Partition*> Subsets::parts_of(TupleId tuple) {
-  const std::vector<std::uint32_t> words = tuples_.copy(tuple);
-  std::vector<const Partition*> parts;
-  for (std::size_t i = 1; i < words.size(); ++i) parts.push_back(words[i] == kFree ? nullptr : row(words[i]).ways);
-  return parts;
-}
-
-// The ways on of a tuple of regular operands.
-void Subsets::mark_ways(Ways& ways, TupleId tuple) {
-  const Nfa::Boolean& operands = nfa_.booleans[tuples_.begin(tuple)[0]];
-  const std::vector<const Partition*> parts = parts_of(tuple);
-  Ways together(classes_.count());
-  for (const Partition* part : parts) {
-    if (part != nullptr) together.mark(part->of, part->count);
-  }
-  std::size_t count = 0;
-  std::vector<std::uint16_t> numbers = together.dense(count);
-  for (std::size_t c = 0; c < numbers.size(); ++c) {
-    bool gone = false;
-    for (std::size_t i = 0; i < operands.size(); ++i) {
-      gone = gone || (parts[i] != nullptr && !operands[i].negated && parts[i]->of[c] == 0);
-    }
-    numbers[c] = gone ? 0 : static_cast<std::uint16_t>(numbers[c] + 1);
-  }
-  ways.mark(numbers, count + 1);
 }
 
 Subsets::Position Subsets::after_byte(Position p, ByteMachine::State machine_state) const {
@@ -360,7 +368,8 @@ bool Subsets::has_member(std::uint32_t combination) {
 std::size_t Subsets::memory_bytes() const {
   std::size_t machines = 0;
   for (const auto& machine : machines_) machines += machine->memory_bytes();
-  return machines + loops_.size() * 48 + continues_.capacity() + subsets_.memory_bytes() + frames_.memory_bytes() +
+  return machines + loops_.size() * 88 + (common_.size() + clashes_.size()) * 96 + partition_of_read_.capacity() * 8 +
+         continues_.capacity() + ways_of_tuple_.capacity() * 8 + subsets_.memory_bytes() + frames_.memory_bytes() +
          tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) + rows_.capacity() * sizeof(rows_[0]) + row_bytes_ +
          read_.memory_bytes() + unions_.memory_bytes() + token_ends_.size() * 32 + wide_.size() * 48 +
          seen_plain_.capacity() * 4;
@@ -522,7 +531,7 @@ Subsets::TupleId Subsets::decidable_part(TupleId tuple) {
 
 // A byte class for every way in which the regular operands of a tuple may go on.
 std::vector<std::uint32_t> Subsets::ways_on(TupleId tuple) {
-  const Partition& ways = *partition({}, {tuple});
+  const Partition& ways = *partition_of(tuple);
   std::vector<std::uint32_t> firsts;
   for (std::size_t way = 1; way < ways.count; ++way) firsts.push_back(ways.classes[ways.first[way]]);
   return firsts;

@@ -34,8 +34,9 @@ struct ByteClasses {
 
 using SubsetId = std::uint32_t;
 
-// Reads characters of one set, up to `most` of them, and what follows does not depend on which; no byte that begins
-// such a character leads anywhere else.
+// Reads characters of one set, up to `most` of them, and what follows does not depend on which.  No other character
+// that begins with a byte of theirs is read in front of them, unless their number has no end: then it is, and is read
+// behind them, too.
 struct CharacterLoop {
   static constexpr std::uint32_t kEndless = 0xFFFFFFFFU;
   std::shared_ptr<const ByteMachine> characters;
@@ -115,9 +116,6 @@ class Subsets {
   // Characters of which the subset reads any number, whichever they are; where they lead may depend on it.  None: null.
   std::shared_ptr<const ByteMachine> wide(SubsetId subset);
 
-  // The bytes that may come next; any, where there are combinations.
-  std::bitset<256> first_bytes(SubsetId subset) const;
-
   // Whether combination b (an index into nfa.booleans) has a member; true where that takes too long to find out, and
   // from then on for all that it may become.
   bool has_member(std::uint32_t combination);
@@ -168,11 +166,12 @@ class Subsets {
   std::optional<CharacterLoop> loop_of_tuple(TupleId tuple);
   SubsetId ahead(SubsetId subset, const CharacterLoop& loop, std::uint32_t characters);
   // Whether the subset ends a rule or calls one: where that leads is not known here.
-  bool leads_on(SubsetId subset) const;
   bool accepts_after(TupleId tuple, const ByteMachine& characters);
   bool ignores(std::uint32_t machine, std::uint32_t state, const ByteMachine& characters);
   std::shared_ptr<const ByteMachine> find_wide(SubsetId subset);
   std::shared_ptr<const ByteMachine> wide_tuple(TupleId tuple);
+  bool has_combinations(SubsetId subset) const;
+  bool leads_on(SubsetId subset) const;
   using Characters = std::shared_ptr<const ByteMachine>;
   Characters common_of(const Characters& a, const Characters& b);
   bool leave_to(SubsetId subset, const std::vector<Position>& own, CharacterLoop& loop);
@@ -192,10 +191,10 @@ class Subsets {
   SubsetId make_step(SubsetId subset, std::size_t byte_class);
   Row& row(SubsetId subset);
   const Partition* partition(SubsetId subset);
-  const Partition* partition(const std::vector<std::uint64_t>& reading, const std::vector<TupleId>& tuples);
+  const Partition* partition_of(TupleId tuple);
+  template <class Mark>
+  const Partition* partition_by(const std::vector<std::uint64_t>& key, Mark mark);
   const Partition* keep(Partition made);
-  std::vector<const Partition*> parts_of(TupleId tuple);
-  void mark_ways(Ways& ways, TupleId tuple);
   Position after_byte(Position p, ByteMachine::State machine_state) const;
 
   SubsetId interned(const std::vector<Position>& positions);
@@ -231,6 +230,7 @@ class Subsets {
   const Partition* each_ = nullptr;                  // the one of all that step byte by byte
   Interner<std::uint64_t> read_;                     // sets of (machine, state of it), and partitions of operands
   std::vector<const Partition*> partition_of_read_;  // one for each of them
+  std::vector<const Partition*> ways_of_tuple_;      // null until known
   FlatMap<SubsetId> unions_;
   std::unordered_map<SubsetId, SubsetId> token_ends_;
 

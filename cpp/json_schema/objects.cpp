@@ -172,7 +172,11 @@ std::vector<ObjectShape> ObjectShape::complement(Oracle& oracle) const {
     if (other == kNothing) continue;
     outside.emplace_back().exists = {SomeMember{std::make_shared<const Keys>(item->keys()), -1, kAnything, other}};
   }
-  if (key != kAnything) outside.emplace_back().exists = {SomeMember{nullptr, -1, oracle.negation(key), kAnything}};
+  if (const GoalId other = oracle.negation(key); other == kAnything) {
+    outside.emplace_back().least = 1;
+  } else if (other != kNothing) {
+    outside.emplace_back().exists = {SomeMember{nullptr, -1, other, kAnything}};
+  }
   for (const SomeMember& member : exists) {
     if (member.key != kAnything) {
       outside.emplace_back().key = oracle.negation(member.key);

@@ -49,7 +49,7 @@ std::string wrong_answer(const RandomCase& random) {
   std::shared_ptr<const Automaton> automaton;
   try {
     automaton = std::make_shared<const Automaton>(std::make_shared<const Grammar>(random.grammar),
-                                                  Automaton::Limits{100'000, std::size_t{32} << 20});
+                                                  Automaton::Limits{20'000, std::size_t{8} << 20});
   } catch (const EmptyLanguageError&) {
   } catch (const CompileError&) {
     return "";

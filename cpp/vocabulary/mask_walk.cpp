@@ -1,6 +1,7 @@
 #include "mask_walk.hpp"
 
 #include <algorithm>
+#include <bitset>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,10 +26,21 @@ class Run {
     for (std::uint32_t n = 1; n <= longest; ++n) {
       if (after(n) == Automaton::kDead) {
         loop_.most = n - 1;
+        // Behind the last one, others may be read that only begin like one of them.
+        std::bitset<256> longer;
+        for (const auto& edge : loop_.characters->edges(ByteMachine::kStart)) {
+          for (unsigned byte = edge.low; edge.target != ByteMachine::kAccept && byte <= edge.high; ++byte) {
+            longer.set(byte);
+          }
+        }
+        worthwhile_ = loop_.leave_out(longer);
         break;
       }
     }
   }
+
+  // Whether enough characters are left to make a difference.
+  bool is_worthwhile() const { return worthwhile_; }
 
   const std::shared_ptr<const ByteMachine>& characters() const { return loop_.characters; }
   std::uint32_t most() const { return loop_.most; }
@@ -61,6 +73,7 @@ class Run {
   const Automaton& automaton_;
   CharacterLoop loop_;
   std::vector<StateId> states_;
+  bool worthwhile_ = true;
 };
 
 // The mask of one state, by a walk over the trie.  Where the state, or the one after most first characters, reads any
@@ -147,6 +160,7 @@ class MaskWalk {
       const auto wide = loop ? automaton_.wide(state) : nullptr;
       if (loop && (wide == nullptr || wide->beginnings() <= loop->characters->beginnings())) {
         found->second.emplace(automaton_, state, std::move(*loop), trie_.height());
+        if (!found->second->is_worthwhile()) found->second.reset();
       }
     }
     return found->second ? &*found->second : nullptr;

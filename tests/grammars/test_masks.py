@@ -20,6 +20,7 @@ def vocabulary() -> Vocabulary:
     texts |= {str(n).encode() for n in range(1000)}
     texts |= {"é".encode() * n for n in range(1, 4)} | {b"a\xc3", b"\xa9b", b'"\xf0\x9f', b"\x98\x80"}
     texts |= {b"ba\xc3", "baê".encode(), "baê!".encode(), "daéba".encode(), " ba\u2003de".encode(), b"ba de"}
+    texts |= {b"ba\\", b"badeb\\", b"\\d", b'a\\"'}
     words = ["".join(generator.choices(SYLLABLES, k=generator.randint(1, 4))) for _ in range(2600)]
     texts |= {word.encode() for word in words} | {f" {word}".encode() for word in words}
     texts |= {f"{generator.choice(words)}{generator.choice(ENDS)}".encode() for _ in range(200)}
@@ -71,6 +72,11 @@ CASES: list[tuple[Grammar, bytes]] = [
         regex(r"-([^a]*,)+\d{3,9}é") & (regex(r'([^a]*\s+[ \t]+){0,3}"[a-m]*[bde]+') - regex('[^"]{0,63}')),
         b"-",
     ),
+    (regex("[a-z]*") - (regex("[a-z]{4,}") - regex("h")), b"bade"),  # what is taken out has something taken out
+    (json_schema({"type": "string", "maxLength": 5, "format": "uri"}), b'"ba:de'),  # escapes behind the last character
+    (json_schema({"type": ["string", "number"]}) | regex(r'"\\d'), b'"'),  # begins like an escape, and is none
+    (((regex("[a-l]*") - regex("[a-z]{4,}")) | "d") & recursive(lambda inside: regex("[a-l]*") | "(" + inside), b"ba"),
+    (recursive(lambda inside: regex("[b-m]+") + inside + regex("[a-z]{0,5}") | "a"), b"bba"),  # ends, and begins anew
     (regex("-") | (regex("[a-z]*!") & regex("[a-z]*[!?]")), b"ba"),  # what stands beside a run ends with it
 ]
 
