@@ -228,9 +228,15 @@ bool Subsets::accepts_after(TupleId tuple, const ByteMachine& characters) {
   return accepts(tuple);
 }
 
+// Whether a machine that counts tokens has counted the one under way, and lets it end anywhere.
+bool Subsets::ignores_bytes(std::uint32_t machine, std::uint32_t state) {
+  const auto here = static_cast<Machine::State>(state);
+  return machines_[machine]->step(here, 0) == here && machines_[machine]->end_token(here) != Machine::kDead;
+}
+
 // Whether characters, all of one byte, leave a machine in its state.
 bool Subsets::ignores(std::uint32_t machine, std::uint32_t state, const ByteMachine& characters) {
-  if (nfa_.grammar().machines[machine]->counts_tokens()) return false;
+  if (nfa_.grammar().machines[machine]->counts_tokens()) return ignores_bytes(machine, state);
   const std::span<const ByteMachine::Edge> edges = characters.edges(ByteMachine::kStart);
   return std::all_of(edges.begin(), edges.end(), [&](const ByteMachine::Edge& edge) {
     if (edge.target != ByteMachine::kAccept) return false;
@@ -334,6 +340,10 @@ std::shared_ptr<const ByteMachine> Subsets::wide_tuple(TupleId tuple) {
       return nullptr;
     }
     if (operands[i].kind == Nfa::OperandKind::kMachine) {
+      if (nfa_.grammar().machines[operands[i].start]->counts_tokens()) {
+        if (!ignores_bytes(operands[i].start, component)) return nullptr;
+        continue;
+      }
       if (!machines_[operands[i].start]->reads_json_characters(static_cast<Machine::State>(component))) return nullptr;
       json = true;
       continue;

@@ -167,6 +167,7 @@ class Subsets {
   SubsetId ahead(SubsetId subset, const CharacterLoop& loop, std::uint32_t characters);
   // Whether the subset ends a rule or calls one: where that leads is not known here.
   bool accepts_after(TupleId tuple, const ByteMachine& characters);
+  bool ignores_bytes(std::uint32_t machine, std::uint32_t state);
   bool ignores(std::uint32_t machine, std::uint32_t state, const ByteMachine& characters);
   std::shared_ptr<const ByteMachine> find_wide(SubsetId subset);
   std::shared_ptr<const ByteMachine> wide_tuple(TupleId tuple);

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from tamis.grammars import Grammar, Vocabulary, json_schema, recursive, regex, text
+from tamis.grammars import Grammar, Vocabulary, json_schema, recursive, regex, text, within
 
 SYLLABLES = [c + v for c in "bcdfgklmnprst" for v in "aeiou"]
 ENDS = ['"', '",', '":', '"}', '"]', '", "', ",", "}", "\n", "\\n", "\\", " ", "  ", "é", "😀", "1", "-", '"x', '" "a"']
@@ -77,6 +77,8 @@ CASES: list[tuple[Grammar, bytes]] = [
     (json_schema({"type": ["string", "number"]}) | regex(r'"\\d'), b'"'),  # begins like an escape, and is none
     (((regex("[a-l]*") - regex("[a-z]{4,}")) | "d") & recursive(lambda inside: regex("[a-l]*") | "(" + inside), b"ba"),
     (recursive(lambda inside: regex("[b-m]+") + inside + regex("[a-z]{0,5}") | "a"), b"bba"),  # ends, and begins anew
+    (within(json_schema({"type": "array", "uniqueItems": True, "items": {"type": "string"}}), tokens=9), b'["ba", "de'),
+    (within(regex("[a-z ]{0,30}"), tokens=9) + "!", b"ba de ri"),
     (regex("-") | (regex("[a-z]*!") & regex("[a-z]*[!?]")), b"ba"),  # what stands beside a run ends with it
 ]
 
