@@ -43,7 +43,8 @@ void declare_names(const std::vector<ArrayShape>&, ArrayShape&) {}
 std::optional<std::unordered_set<std::string>> points_of(NumberUnion shapes) {
   std::unordered_set<std::string> points;
   for (const NumberShape& shape : *shapes) {
-    if (!shape.is_point()) return std::nullopt;
+    if (shape.is_empty()) continue;
+    if (!shape.is_point() || shape.spelling != Spelling::kAny) return std::nullopt;
     points.insert(shape.low->text());
   }
   return points;
@@ -333,7 +334,7 @@ Forms::Union<Shape> Forms::one_of(const std::vector<Union<Shape>>& unions, Union
       std::vector<Shape> once;
       for (const Union<Shape> shapes : inhabited) {
         for (const Shape& shape : *shapes) {
-          if (counts[shape.low->text()] == 1) once.push_back(shape);
+          if (!shape.is_empty() && counts[shape.low->text()] == 1) once.push_back(shape);
         }
       }
       return keep(std::move(once));

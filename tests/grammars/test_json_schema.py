@@ -58,6 +58,7 @@ CASES: list[tuple[Any, list[str], list[str]]] = [
     ({"type": "integer", "minimum": 13, "multipleOf": 12}, ["24", "1200.0"], ["12", "25", "0"]),
     ({"minProperties": 2}, ['{"a": 1, "b": 1}'], ['{"a": 1}', '{"a": 1, "a": 2}', '{"a": 1, "\\u0061": 2}']),
     ({"not": {"patternProperties": {"^a": {"const": 1}}}}, ['{"ab": 2, "b": 1}'], ['{"ab": 1, "b": 2}', "{}", "1"]),
+    ({"oneOf": [{"multipleOf": 7, "const": 10}, {"enum": [10, 14]}]}, ["10", "14"], ["7"]),
     ({"not": {"propertyNames": False}}, ['{"a": 1}'], ["{}", "1"]),
     ({"not": {"not": {"propertyNames": False}}}, ["{}", "1"], ['{"a": 1}']),
     ({"not": {"propertyNames": {"maxLength": 1}}}, ['{"a": 1, "bc": 1}'], ['{"a": 1}', "{}", "1"]),
