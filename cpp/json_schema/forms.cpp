@@ -130,7 +130,7 @@ Forms::Union<Shape> Forms::product(Union<Shape> first, Union<Shape> second, bool
       if (points && other_points) {
         std::vector<NumberShape> shared;
         for (const NumberShape& shape : *first) {
-          if (other_points->count(shape.low->text()) != 0) shared.push_back(shape);
+          if (!shape.is_empty() && other_points->count(shape.low->text()) != 0) shared.push_back(shape);
         }
         return keep(std::move(shared));
       }
