@@ -14,6 +14,8 @@ from tamis.engine.target import Target
 from toys import TokenDfa, fixed
 
 PATHS = ("host", "device")
+# The rows lie where vLLM would have them: on the GPU where there is one.
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 ESTIMATORS = [
     Estimator(),
     Estimator("des_raj", 4),
@@ -39,8 +41,12 @@ def requests(constraint, count, *, target=None, estimator=None, seed=7, request=
     ]
 
 
+def on_device(row):
+    return torch.from_numpy(row).to(DEVICE)
+
+
 def logits_of(p):
-    return torch.from_numpy(np.log(p / p.sum())).float()
+    return on_device(np.log(p / p.sum())).float()
 
 
 def simulate(row, estimator, path, count, target=None, batch=4000):
@@ -129,7 +135,7 @@ def test_truncation_is_lifted_where_it_leaves_nothing(estimator, path):
 
 
 def order_of(path, logits, rows, length):
-    kind = HostOrder(logits.numpy(), rows) if path == "host" else DeviceOrder(logits, rows, head=2)
+    kind = HostOrder(logits.cpu().numpy(), rows) if path == "host" else DeviceOrder(logits, rows, head=2)
     everyone = np.arange(logits.shape[0])
     kind.extend(everyone, np.full(everyone.size, length))
     return kind.candidates
@@ -168,10 +174,10 @@ def test_mass_left_is_never_a_difference(path):
 
 
 def test_host_and_device_keep_the_same_tokens_under_truncation():
-    logits = torch.from_numpy(np.random.default_rng(5).normal(scale=2, size=(6, 400)).astype(np.float32))
+    logits = on_device(np.random.default_rng(5).normal(scale=2, size=(6, 400)).astype(np.float32))
     targets = [Target(top_k=9), Target(top_p=0.7), Target(min_p=0.1), Target(0.5, 0.9, 50, 0.01), Target(), Target(2.0)]
     rows = RowParameters([RowRequest(fixed(np.ones(400)), 0, target, Estimator(), 1, 1, 1, 1) for target in targets])
-    host = HostOrder(logits.numpy(), rows)
+    host = HostOrder(logits.cpu().numpy(), rows)
     device = DeviceOrder(logits, rows)
     for order in (host, device):
         order.extend(np.arange(6), np.full(6, 400))
@@ -185,7 +191,7 @@ def test_host_and_device_keep_the_same_tokens_under_truncation():
 @pytest.mark.parametrize("path", PATHS)
 def test_a_row_does_not_depend_on_its_batch(path):
     rng = np.random.default_rng(0)
-    logits = torch.from_numpy(rng.normal(scale=3, size=(24, 700)).astype(np.float32))
+    logits = on_device(rng.normal(scale=3, size=(24, 700)).astype(np.float32))
     before = logits.clone()
     constraints = [fixed(rng.random(700) < share) for share in (0.5, 0.01, 0.002)]
     targets = [Target(), Target(0.0), Target(0.8, 0.9, 40)]
@@ -228,7 +234,7 @@ def test_one_seed_one_result_and_other_keys_other_results():
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_every_floating_dtype_is_read(dtype):
-    logits = torch.from_numpy(np.random.default_rng(1).normal(size=(8, 50))).to(dtype)
+    logits = on_device(np.random.default_rng(1).normal(size=(8, 50))).to(dtype)
     rows = requests(fixed(np.arange(50) % 3 == 0), 8)
     wide = sample_step(logits.float(), rows)
     np.testing.assert_array_equal(sample_step(logits, rows).tokens, wide.tokens)
@@ -239,12 +245,12 @@ def test_every_floating_dtype_is_read(dtype):
 @pytest.mark.parametrize("budget", [256, 3])
 def test_greedy_takes_the_most_probable_allowed_token(path, budget):
     rng = np.random.default_rng(2)
-    logits = torch.from_numpy(np.round(rng.normal(scale=2, size=(20, 600)), 1).astype(np.float32))
+    logits = on_device(np.round(rng.normal(scale=2, size=(20, 600)), 1).astype(np.float32))
     ok = rng.random(600) < 0.02
     result = sample_step(
         logits, requests(fixed(ok), 20, target=Target(0.0), estimator=Estimator(budget=budget)), path=path
     )
-    allowed = np.where(ok, logits.numpy(), -np.inf)
+    allowed = np.where(ok, logits.cpu().numpy(), -np.inf)
     np.testing.assert_array_equal(allowed[np.arange(20), result.tokens], allowed.max(1))
     np.testing.assert_array_equal(result.log_weights, 0.0)
     assert not result.weights_defined.any()
@@ -253,7 +259,7 @@ def test_greedy_takes_the_most_probable_allowed_token(path, budget):
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_row_without_allowed_tokens_is_dead(path, temperature):
-    logits = torch.zeros((3, 40))
+    logits = torch.zeros((3, 40), device=DEVICE)
     logits[:, 7] = -torch.inf
     ok = np.zeros(40, dtype=bool)
     ok[7] = True
@@ -267,7 +273,7 @@ def test_a_row_without_allowed_tokens_is_dead(path, temperature):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_probabilities_beyond_float32_still_have_their_weight(path):
-    logits = torch.full((4, 300), -30.0)
+    logits = torch.full((4, 300), -30.0, device=DEVICE)
     logits[:, 0] = 0.0
     logits[:, 5] = -20.0
     logits[:, 6] = -20.01
@@ -281,7 +287,7 @@ def test_probabilities_beyond_float32_still_have_their_weight(path):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_zero_probability_tokens_are_never_drawn(path):
-    logits = torch.zeros((500, 30))
+    logits = torch.zeros((500, 30), device=DEVICE)
     logits[:, ::2] = -torch.inf
     result = sample_step(logits, requests(fixed(np.ones(30)), 500), path=path)
     assert (result.tokens % 2 == 1).all()
@@ -293,7 +299,7 @@ def test_zero_probability_tokens_are_never_drawn(path):
     ("value", "problem"), [(np.nan, "NaN at token 17"), (np.inf, r"\+inf at token 17"), (None, "-inf for every token")]
 )
 def test_rows_that_are_no_distribution_are_refused_by_number(value, problem, path):
-    logits = torch.zeros((4, 600))
+    logits = torch.zeros((4, 600), device=DEVICE)
     if value is None:
         logits[2] = -torch.inf
     else:
@@ -305,17 +311,21 @@ def test_rows_that_are_no_distribution_are_refused_by_number(value, problem, pat
 
 def test_shapes_that_do_not_match_are_refused():
     rows = requests(fixed(np.ones(4)), 2)
-    for logits in (torch.zeros(4), torch.zeros((3, 4)), torch.zeros((2, 4), dtype=torch.int64)):
+    for logits in (
+        torch.zeros(4, device=DEVICE),
+        torch.zeros((3, 4), device=DEVICE),
+        torch.zeros((2, 4), dtype=torch.int64),
+    ):
         with pytest.raises(ValueError, match="logits must be a floating"):
             sample_step(logits, rows)
     with pytest.raises(ValueError, match="path"):
-        sample_step(torch.zeros((2, 4)), rows, path="gpu")
-    assert sample_step(torch.zeros((0, 4)), []).tokens.size == 0
+        sample_step(torch.zeros((2, 4), device=DEVICE), rows, path="gpu")
+    assert sample_step(torch.zeros((0, 4), device=DEVICE), []).tokens.size == 0
 
 
 def test_checks_go_out_in_few_calls_for_all_rows():
     constraint = fixed(np.random.default_rng(0).random(5000) < 0.5)
-    logits = torch.from_numpy(np.random.default_rng(1).normal(size=(64, 5000)).astype(np.float32))
+    logits = on_device(np.random.default_rng(1).normal(size=(64, 5000)).astype(np.float32))
     result = sample_step(logits, requests(constraint, 64))
     # Blocks of 9, 9, 18, ...: 64 rows at one half need a handful of rounds, never a call per row or token.
     assert constraint.calls <= 6
@@ -328,7 +338,7 @@ class Judge(TokenDfa):
     def __init__(self, inner, path):
         self.__dict__.update(inner.__dict__)
         self._path = path
-        self._logits = torch.from_numpy(np.random.default_rng(9).normal(size=(40, inner.size)).astype(np.float32))
+        self._logits = on_device(np.random.default_rng(9).normal(size=(40, inner.size)).astype(np.float32))
         self._rows = requests(fixed(np.arange(inner.size) % 5 == 0), 40, seed=99)
 
     def check(self, states, tokens):
@@ -338,7 +348,7 @@ class Judge(TokenDfa):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_constraint_may_sample_while_it_is_asked(path):
-    logits = torch.from_numpy(np.random.default_rng(1).normal(scale=2, size=(30, 900)).astype(np.float32))
+    logits = on_device(np.random.default_rng(1).normal(scale=2, size=(30, 900)).astype(np.float32))
     plain = fixed(np.random.default_rng(2).random(900) < 0.05)
     judge = Judge(plain, path)
     for estimator in (Estimator(), Estimator("geometric"), Estimator("paper", budget=3)):
@@ -355,28 +365,28 @@ def test_a_step_gives_its_buffer_back_even_if_the_constraint_raises():
         def check(self, states, tokens):
             raise ZeroDivisionError
 
-    logits = torch.zeros((3, 70))
+    logits = torch.zeros((3, 70), device=DEVICE)
     rows = RowParameters(requests(fixed(np.ones(70)), 3))
-    first = HostOrder(logits.numpy(), rows)
+    first = HostOrder(logits.cpu().numpy(), rows)
     buffer = first._buffer
-    second = HostOrder(logits.numpy(), rows)
+    second = HostOrder(logits.cpu().numpy(), rows)
     assert second._buffer is not buffer
     first.close()
     with pytest.raises(ZeroDivisionError):
         sample_step(logits, requests(Broken([[0] * 70], [0], 69), 3))
     with pytest.raises(RowError):
         sample_step(logits * np.nan, requests(fixed(np.ones(70)), 3))
-    assert HostOrder(logits.numpy(), rows)._buffer is buffer
+    assert HostOrder(logits.cpu().numpy(), rows)._buffer is buffer
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_row_is_exhausted_with_its_last_token(path, temperature):
     """Exactly as many draws as tokens: no further draw has to fail first."""
-    logits = torch.full((20, 600), -torch.inf)
-    logits[:, 17:500:60] = torch.linspace(-1, 1, 9)
+    logits = torch.full((20, 600), -torch.inf, device=DEVICE)
+    logits[:, 17:500:60] = torch.linspace(-1, 1, 9, device=DEVICE)
     rows = RowParameters(requests(fixed(np.ones(600)), 20, target=Target(temperature)))
-    order = HostOrder(logits.numpy(), rows) if path == "host" else DeviceOrder(logits, rows, head=8)
+    order = HostOrder(logits.cpu().numpy(), rows) if path == "host" else DeviceOrder(logits, rows, head=8)
     order.extend(np.arange(20), np.full(20, 8))
     assert (order.candidates.length == 8).all()
     assert not order.candidates.exhausted.any()
@@ -388,9 +398,9 @@ def test_a_row_is_exhausted_with_its_last_token(path, temperature):
 @pytest.mark.parametrize("path", PATHS)
 def test_weights_are_exact_where_every_token_was_tested(path):
     """top_k = 9 and 8 tail checks: an accepted first token and its tail are the whole row."""
-    logits = torch.from_numpy(np.random.default_rng(4).normal(size=(1, 300)).astype(np.float32))
-    kept = np.argsort(logits[0].numpy())[-9:]
-    p = np.exp(logits[0].double().numpy()[kept])
+    logits = on_device(np.random.default_rng(4).normal(size=(1, 300)).astype(np.float32))
+    kept = np.argsort(logits[0].cpu().numpy())[-9:]
+    p = np.exp(logits[0].double().cpu().numpy()[kept])
     ok = np.zeros(300, dtype=bool)
     ok[kept[[0, 3, 5, 8]]] = True
     result = sample_step(logits.expand(500, -1), requests(fixed(ok), 500, target=Target(top_k=9)), path=path)
