@@ -52,7 +52,7 @@ class _BoundedAnalyzer(LALR_Analyzer):
         for symbol in {part for rule in [*parser_conf.rules, *roots.values()] for part in rule.expansion}:
             if not symbol.is_term and symbol not in self.lr0_rules_by_origin:
                 raise LarkError(f"Using an undefined rule: {symbol}")
-        self.NULLABLE = _nullable(parser_conf.rules)
+        self.NULLABLE = _deriving(parser_conf.rules, terminals=False)
         self._items = 0
         self.lr0_start_states = {
             start: LR0ItemSet(  # type: ignore[no-untyped-call]
@@ -75,16 +75,23 @@ class _BoundedAnalyzer(LALR_Analyzer):
         super().compute_includes_lookback()  # type: ignore[no-untyped-call]
 
 
-def _nullable(rules: list[Rule]) -> set[Symbol]:
-    """The nonterminals that derive the empty text."""
+def without_text(rules: list[Rule]) -> list[str]:
+    """The names of nonterminals that derive no text at all, as all their alternatives need one of these."""
+    derive = _deriving(rules, terminals=True)
+    return list(dict.fromkeys(str(rule.origin.name) for rule in rules if rule.origin not in derive))
+
+
+def _deriving(rules: list[Rule], *, terminals: bool) -> set[Symbol]:
+    """The nonterminals that derive a sequence of `terminals`, or else the empty text."""
     waiting: dict[Symbol, list[int]] = defaultdict(list)
     missing = []
     for i, rule in enumerate(rules):
-        missing.append(len(rule.expansion))
-        for symbol in rule.expansion:
+        needed = [symbol for symbol in rule.expansion if not (terminals and symbol.is_term)]
+        missing.append(len(needed))
+        for symbol in needed:
             waiting[symbol].append(i)
     found: set[Symbol] = set()
-    pending = [rule.origin for rule in rules if not rule.expansion]
+    pending = [rule.origin for rule, count in zip(rules, missing, strict=True) if count == 0]
     while pending:
         origin = pending.pop()
         if origin in found:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from ..errors import GrammarError
-from .analysis import BoundedParser
+from .analysis import BoundedParser, without_text
 from .expansion import check_expansion
 from .indenter import make_indenter
 from .internals import (
@@ -21,6 +21,7 @@ from .internals import (
     stdlib_loader,
 )
 from .mistakes import from_lark, mistake
+from .names import rule_name
 from .sizes import check_literals, check_sizes
 
 # lark reads some 100 kB in a second.
@@ -36,8 +37,11 @@ def load_earley(source: str, start: str, imports: Mapping[str, str]) -> Lark:
 def load_lalr(
     source: str, start: str, imports: Mapping[str, str], indenter: Mapping[str, Any] | None, g_regex_flags: re.RegexFlag
 ) -> Lark:
-    """lark's LALR(1) parser with its contextual lexer. Raises GrammarError."""
-    return _load(
+    """lark's LALR(1) parser with its contextual lexer. Raises GrammarError.
+
+    lark takes rules that derive no text, and its parser goes into them, where no text is ever complete.
+    """
+    loaded = _load(
         source,
         imports,
         start=start,
@@ -47,6 +51,11 @@ def load_lalr(
         g_regex_flags=g_regex_flags,
         _plugins={"LALR_Parser": BoundedParser, "ContextualLexer": _UncomparedLexer},
     )
+    if names := without_text(loaded.rules):
+        name = rule_name(names[0])
+        message = f"lark: no text matches the rule {name}: all its alternatives need itself or another such rule"
+        raise mistake(source, message, name, hint="Give it an alternative that ends, or drop the rule.")
+    return loaded
 
 
 def _load(source: str, imports: Mapping[str, str], **options: Any) -> Lark:
