@@ -118,7 +118,8 @@ def check_random_grammar(seed: int) -> bool:
     try:
         automaton = lark(source, g_regex_flags=letter).compile()
     except GrammarError as error:
-        assert "no text matches the rule" in error.message, (seed, source)  # the only ones that lark alone takes
+        if "no text matches the rule" not in error.message:  # the only ones that lark alone takes
+            raise
         return False
     texts = random_lark.texts(rng, 30)
     for text in texts:
