@@ -117,7 +117,7 @@ bench-lark: setup  ## Python files and SQL under Lark grammars, judged as lark j
 bench-coverage: setup  ## real schemas: what tamis, llguidance, XGrammar and outlines-core take, accept and reject
 	$(RUN) -m tamis.bench.peers.coverage
 
-bench-peers: setup  ## masks, compile times, checks, forks, threads and memory beside the same engines
+bench-peers: setup  ## masks, compile times, checks, forks, threads and memory beside the same engines (an hour)
 	$(RUN) -m tamis.bench.peers.speed
 
 clean:  ## remove what make made, the virtual environment included

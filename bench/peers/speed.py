@@ -31,7 +31,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Draws the schemas, their order, and candidates.")] = 0,
     vocabulary: Annotated[list[str] | None, typer.Option(help=f"{', '.join(VOCABULARIES)}; may be repeated.")] = None,
     limit: Annotated[float, typer.Option(help="CPU seconds an engine may take for a schema.")] = 20,
-    budget: Annotated[float, typer.Option(help="CPU seconds per engine and vocabulary.")] = 180,
+    budget: Annotated[float, typer.Option(help="CPU seconds per engine and vocabulary.")] = 1000,
     clock: Annotated[str, typer.Option(help="wall, or cpu where the machine is busy.")] = "wall",
     data: Annotated[Path, typer.Option(help="MaskBench as JSON lines: {name, schema, tests}.")] = DATA,
     save: Annotated[bool, typer.Option(help="Write docs/results/peers.md.")] = True,
