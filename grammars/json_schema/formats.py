@@ -2,7 +2,8 @@
 
 Sources: RFC 3339 (dates and times, durations in appendix A), RFC 4122 (uuid), RFC 3986 (uri), RFC 3987 (iri), RFC
 6570 (uri-template), RFC 5321 section 4.1.2 (email) and RFC 6531 section 3.3 (idn-email), RFC 1123 section 2.1 with RFC
-5890 to 5893 (hostname, idn-hostname), RFC 2673 section 3.2 (ipv4), RFC 4291 section 2.2 (ipv6), RFC 6901 (pointers).
+5890 to 5893 (hostname, idn-hostname), RFC 2673 section 3.2 (ipv4), RFC 4291 section 2.2 (ipv6), RFC 6901 (pointers),
+ECMA-262 section 22.2.1 (regex).
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from .._core import format_machine
+from .._core import MachineSource, format_machine, pattern_machine
 from ..builder import Builder
 from ..regex import Node, lower_pattern, parse
+from ..regex.charsets import normalise, single
+from ..regex.properties import all_expressions, unicode_property
 
 # A union of intersections of expressions.
 Recipe = list[tuple[str, ...]]
@@ -171,6 +174,18 @@ def _idn_hostname(builder: Builder, codec: int) -> int:
     return builder.machine(format_machine("idn-hostname", codec))
 
 
+def _regex(builder: Builder, codec: int) -> int:
+    return builder.machine(_regex_machine(codec))
+
+
+@cache
+def _regex_machine(codec: int) -> MachineSource:
+    """ECMA-262, section 12.7: the names of groups are identifiers."""
+    start = normalise([*(unicode_property("ID_Start") or ()), *single(ord("$")), *single(ord("_"))])
+    part = normalise([*(unicode_property("ID_Continue") or ()), *single(ord("$")), (0x200C, 0x200D)])
+    return pattern_machine(all_expressions(), list(start), list(part), codec)
+
+
 def _expression(builder: Builder, expression: str, codec: int) -> int:
     return lower_pattern(builder, _tree(expression), codec)
 
@@ -183,10 +198,11 @@ def _dotted(builder: Builder, label: int, codec: int) -> int:
 _LOWERINGS: dict[str, Callable[[Builder, int], int]] = {
     "hostname": _hostname,
     "idn-hostname": _idn_hostname,
+    "regex": _regex,
 }
 
-# Every format that a draft defines; False where it is not supported.
-KNOWN_FORMATS: dict[str, bool] = {**dict.fromkeys([*_RECIPES, *_LOWERINGS], True), "regex": False}
+# Every format that a draft defines.
+KNOWN_FORMATS: frozenset[str] = frozenset([*_RECIPES, *_LOWERINGS])
 
 
 @cache

@@ -17,7 +17,7 @@ def pattern_node(kind: str, text: str, codec: int, pointer: str) -> tuple[Gramma
     """All strings that match the pattern `text`, or have the format of that name, as a node of a builder of its own.
 
     None for a format that no standard knows: it is an annotation. Raises GrammarError, with the pointer, for a pattern
-    that cannot be used and for a format that is misspelt or not supported.
+    that cannot be used and for a format that is misspelt.
     """
     builder = GrammarBuilder()
     if kind == "format":
@@ -59,12 +59,6 @@ def _is_known(name: str, pointer: str) -> bool:
             return False
         raise GrammarError(
             f"unknown format {name!r}; did you mean {near!r}?",
-            pointer=pointer,
-            hint='format="annotate" ignores formats',
-        )
-    if not KNOWN_FORMATS[name]:
-        raise GrammarError(
-            f"format {name!r} is not supported: it is not regular",
             pointer=pointer,
             hint='format="annotate" ignores formats',
         )
