@@ -68,6 +68,13 @@ class _BoundedAnalyzer(LALR_Analyzer):
             raise _too_large()
         return expanded
 
+    def compute_reads_relations(self) -> None:
+        # lark looks through the closure behind each transition over a nonterminal.
+        behind = (at for state in self.lr0_itemsets for symbol, at in state.transitions.items() if not symbol.is_term)
+        if sum(len(state.closure) for state in behind) > MAX_LOOKUPS:
+            raise _too_large()
+        super().compute_reads_relations()  # type: ignore[no-untyped-call]
+
     def compute_includes_lookback(self) -> None:
         # lark looks through the whole closure of a state for each of its transitions.
         if sum(len(state.closure) for state, _ in self.nonterminal_transitions) > MAX_LOOKUPS:

@@ -24,6 +24,7 @@ case("lark alternatives multiplied", lambda: lark("start: " + '("a"|"b"|"c") ' *
 case("lark backslashes in a regular expression without an end", lambda: lark("start: A\nA: /" + "\\" * 999))
 case("lark backslashes in a string without an end", lambda: lark('start: "' + "\\" * 999))
 case("lark ~1..1000000", lambda: lark('start: "a"~1..1000000'), ("a", True), ("", False))
+case("lark an empty alternative ~10**120", lambda: lark('start: "a"(|"A")~' + "8" * 120))
 case("lark ~ in ~", lambda: lark('start: (("a"~1..100)~1..100)~1..100'), ("a" * 200, True))
 case("lark unit rules in a circle", lambda: lark("start: a\na: b\nb: a"))
 case("lark a: a", lambda: lark('start: start | "a"'), ("a", True), ("aa", False))
