@@ -31,7 +31,8 @@ def test_5000_new_cases() -> None:
     assert not tally.disagreements
 
 
-@pytest.mark.parametrize("name", [name for name in sorted(STRING_FORMATS) if KNOWN_FORMATS.get(name)])
+# For "regex" the generator makes expressions of Python.
+@pytest.mark.parametrize("name", sorted((KNOWN_FORMATS & set(STRING_FORMATS)) - {"regex"}))
 def test_generated_formats(name: str) -> None:
     """A leap second that the generator puts at any time, as RFC 3339 does not, may be rejected."""
     schema = {"type": "string", "format": name}
