@@ -17,9 +17,6 @@ from ..regex import Node, lower_pattern, parse
 from ..regex.charsets import normalise, single
 from ..regex.properties import all_expressions, unicode_property
 
-# A union of intersections of expressions.
-Recipe = list[tuple[str, ...]]
-
 _LEAP_YEAR = r"(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
 _COMMON_YEAR = r"(?:\d\d(?:[02468][1235679]|[13579][01345789])|(?:[02468][1235679]|[13579][01345789])00)"
 _DATE = (
@@ -33,7 +30,7 @@ _OFFSET = r"(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
 _TIME = rf"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d{_FRACTION}{_OFFSET}"
 
 
-def _leap_seconds(first: str = "", last: str = "") -> Recipe:
+def _leap_seconds(builder: Builder, codec: int, first: int, last: int) -> list[int]:
     """Second 60, which only the last minute of a UTC day has, under any offset.
 
     `first` and `last` stand before the time where the local day is the one after that UTC day, and where it is the
@@ -41,22 +38,41 @@ def _leap_seconds(first: str = "", last: str = "") -> Recipe:
     paired with hours and minutes with minutes, which intersected say what thousands of pairs of times would.
     """
 
-    def union(day: str, cases: list[tuple[str, str]]) -> str:
-        return f"{day}(?:{'|'.join(f'{local}:60{_FRACTION}{offset}' for local, offset in cases)})"
+    def text(string: str) -> int:
+        return builder.text(string, codec)
 
+    minute, two = _expression(builder, r"[0-5]\d", codec), _expression(builder, r"\d\d:", codec)
+    second = builder.seq([text(":60"), _expression(builder, _FRACTION, codec)])
+    behind_utc, ahead_of_utc = builder.seq([text("-"), two]), builder.seq([text("+"), two])
     # Local time = 23:59 - offset, on the same day.
-    behind = [(f"{hour:02}:[0-5]\\d", f"-{23 - hour:02}:[0-5]\\d") for hour in range(24)]
-    behind_minutes = [(f"\\d\\d:{minute:02}", f"-\\d\\d:{59 - minute:02}") for minute in range(60)]
+    behind = [[text(f"{hour:02}:"), minute, second, text(f"-{23 - hour:02}:"), minute] for hour in range(24)]
+    behind_minutes = [[two, text(f"{part:02}"), second, behind_utc, text(f"{59 - part:02}")] for part in range(60)]
     # Local time = offset - 00:01, on the next day.
-    ahead = [(f"{hour:02}:[0-5]\\d", rf"\+{hour:02}:[0-5]\d") for hour in range(24)]
-    ahead_minutes = [(f"\\d\\d:{minute:02}", rf"\+\d\d:{minute + 1:02}") for minute in range(59)]
-    full_hours = [(f"{hour:02}:59", rf"\+{hour + 1:02}:00") for hour in range(23)]
+    ahead = [[text(f"{hour:02}:"), minute, second, text(f"+{hour:02}:"), minute] for hour in range(24)]
+    ahead_minutes = [[two, text(f"{part:02}"), second, ahead_of_utc, text(f"{part + 1:02}")] for part in range(59)]
+    full_hours = [[text(f"{hour:02}:59"), second, text(f"+{hour + 1:02}:00")] for hour in range(23)]
+
+    def union(day: int, cases: list[list[int]]) -> int:
+        return builder.seq([day, builder.alt([builder.seq(case) for case in cases])])
+
+    midnight = [text("23:59"), second, _expression(builder, r"(?:[Zz]|\+00:00)", codec)]
     return [
-        (rf"{last}23:59:60{_FRACTION}(?:[Zz]|\+00:00)",),
-        (union(last, behind), union(last, behind_minutes)),
-        (union(first, ahead), union(first, ahead_minutes)),
-        (union(first, full_hours),),
+        union(last, [midnight]),
+        builder.intersect([union(last, behind), union(last, behind_minutes)]),
+        builder.intersect([union(first, ahead), union(first, ahead_minutes)]),
+        union(first, full_hours),
     ]
+
+
+def _time(builder: Builder, codec: int) -> int:
+    nothing = builder.text("", codec)
+    return builder.alt([_expression(builder, _TIME, codec), *_leap_seconds(builder, codec, nothing, nothing)])
+
+
+def _date_time(builder: Builder, codec: int) -> int:
+    first, last = (_expression(builder, f"{day}[Tt]", codec) for day in (_FIRST_OF_MONTH, _LAST_OF_MONTH))
+    plain = _expression(builder, f"{_DATE}[Tt]{_TIME}", codec)
+    return builder.alt([plain, *_leap_seconds(builder, codec, first, last)])
 
 
 def _duration() -> str:
@@ -137,26 +153,21 @@ def _uri_template() -> str:
 
 _POINTER = r"(?:/(?:[^/~]|~[01])*)*"
 
-_RECIPES: dict[str, Callable[[], Recipe]] = {
-    "date": lambda: [(_DATE,)],
-    "time": lambda: [(_TIME,), *_leap_seconds()],
-    "date-time": lambda: [
-        (f"{_DATE}[Tt]{_TIME}",),
-        *_leap_seconds(first=f"{_FIRST_OF_MONTH}[Tt]", last=f"{_LAST_OF_MONTH}[Tt]"),
-    ],
-    "duration": lambda: [(_duration(),)],
-    "uuid": lambda: [(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",)],
-    "ipv4": lambda: [(_IPV4,)],
-    "ipv6": lambda: [(_ipv6(),)],
-    "email": lambda: [(_email(""),)],
-    "idn-email": lambda: [(_email(r"\u{80}-\u{10ffff}"),)],
-    "uri": lambda: [(_uri(relative=False),)],
-    "uri-reference": lambda: [(_uri(relative=True),)],
-    "iri": lambda: [(_uri(False, _UCSCHAR, _IPRIVATE),)],
-    "iri-reference": lambda: [(_uri(True, _UCSCHAR, _IPRIVATE),)],
-    "uri-template": lambda: [(_uri_template(),)],
-    "json-pointer": lambda: [(_POINTER,)],
-    "relative-json-pointer": lambda: [(rf"(?:0|[1-9]\d*)(?:#|{_POINTER})",)],
+_EXPRESSIONS: dict[str, Callable[[], str]] = {
+    "date": lambda: _DATE,
+    "duration": _duration,
+    "uuid": lambda: r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
+    "ipv4": lambda: _IPV4,
+    "ipv6": _ipv6,
+    "email": lambda: _email(""),
+    "idn-email": lambda: _email(r"\u{80}-\u{10ffff}"),
+    "uri": lambda: _uri(relative=False),
+    "uri-reference": lambda: _uri(relative=True),
+    "iri": lambda: _uri(False, _UCSCHAR, _IPRIVATE),
+    "iri-reference": lambda: _uri(True, _UCSCHAR, _IPRIVATE),
+    "uri-template": _uri_template,
+    "json-pointer": lambda: _POINTER,
+    "relative-json-pointer": lambda: rf"(?:0|[1-9]\d*)(?:#|{_POINTER})",
 }
 
 
@@ -194,26 +205,26 @@ def _dotted(builder: Builder, label: int, codec: int) -> int:
     return builder.seq([label, builder.repeat(builder.seq([builder.text(".", codec), label]), 0, -1)])
 
 
-# What takes a machine besides expressions.
+# What takes more than one expression.
 _LOWERINGS: dict[str, Callable[[Builder, int], int]] = {
     "hostname": _hostname,
     "idn-hostname": _idn_hostname,
     "regex": _regex,
+    "time": _time,
+    "date-time": _date_time,
 }
 
 # Every format that a draft defines.
-KNOWN_FORMATS: frozenset[str] = frozenset([*_RECIPES, *_LOWERINGS])
+KNOWN_FORMATS: frozenset[str] = frozenset([*_EXPRESSIONS, *_LOWERINGS])
 
 
 @cache
-def _recipe(name: str) -> Recipe:
-    return _RECIPES[name]()
+def _expression_of(name: str) -> str:
+    return _EXPRESSIONS[name]()
 
 
 def lower(builder: Builder, name: str, codec: int) -> int:
     """The node of all strings of the format `name`, spelled by `codec`."""
     if name in _LOWERINGS:
         return _LOWERINGS[name](builder, codec)
-    return builder.alt(
-        [builder.intersect([_expression(builder, part, codec) for part in parts]) for parts in _recipe(name)]
-    )
+    return _expression(builder, _expression_of(name), codec)

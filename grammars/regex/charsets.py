@@ -10,8 +10,9 @@ import functools
 import re
 import sys
 import warnings
-from array import array
 from collections.abc import Iterable
+
+import numpy as np
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -85,7 +86,7 @@ ECMA_NEWLINES: Ranges = ((10, 10), (13, 13), (0x2028, 0x2029))
 @functools.cache
 def every_character() -> str:
     """All code points in order."""
-    return array("I", range(MAX_CODE + 1)).tobytes().decode(f"utf-32-{sys.byteorder[0]}e", "surrogatepass")
+    return np.arange(MAX_CODE + 1, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
 @functools.cache
