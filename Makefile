@@ -10,7 +10,7 @@ CPP_SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.hpp' -o -name CMakeLis
 PYTHON_SOURCES := engine grammars agents bench tests requirements
 
 .PHONY: help setup demo test test-cpp test-slow lint format lock sanitize conformance round-trip fuzz fuzz-bytes fuzz-regex \
-  fuzz-schema fuzz-lark bench-overhead bench-maskbench bench-lark bench-coverage bench-peers clean
+  fuzz-schema fuzz-lark bench-overhead bench-maskbench bench-lark bench-coverage bench-peers bench-estimators exactness clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -119,6 +119,12 @@ bench-coverage: setup  ## real schemas: what tamis, llguidance, XGrammar and out
 
 bench-peers: setup  ## masks, compile times, checks, forks, threads and memory beside the same engines (an hour)
 	$(RUN) -m tamis.bench.peers.speed
+
+exactness: setup  ## every sampling method against exact enumeration, on small models (half an hour)
+	$(RUN) -m tamis.bench.exactness
+
+bench-estimators: setup  ## variance against checks of every weight estimator, on rows synthetic and recorded
+	$(RUN) -m tamis.bench.estimators
 
 clean:  ## remove what make made, the virtual environment included
 	rm -rf build $(VENV)

@@ -313,6 +313,27 @@ nb::bytes forced_bytes(const Automaton& automaton, std::int64_t state, std::size
   return nb::bytes(bytes.data(), bytes.size());
 }
 
+std::optional<nb::bytes> completion(const Automaton& automaton, std::int64_t state, std::size_t most) {
+  const StateId checked = checked_state(automaton, state);
+  std::optional<std::string> bytes;
+  {
+    const nb::gil_scoped_release release;
+    bytes = automaton.completion(checked, most);
+  }
+  if (!bytes) return std::nullopt;
+  return nb::bytes(bytes->data(), bytes->size());
+}
+
+std::optional<nb::bytes> token_completion(const TokenAutomaton& automaton, std::int64_t state, std::size_t most) {
+  std::optional<std::string> bytes;
+  {
+    const nb::gil_scoped_release release;
+    bytes = automaton.completion(state, most);
+  }
+  if (!bytes) return std::nullopt;
+  return nb::bytes(bytes->data(), bytes->size());
+}
+
 std::pair<StateId, std::size_t> longest(const Automaton& automaton, std::int64_t state, const nb::bytes& data) {
   const StateId checked = checked_state(automaton, state);
   const nb::gil_scoped_release release;
@@ -469,10 +490,14 @@ NB_MODULE(_core, m) {
           "bind", &bind, "vocabulary"_a, "prefix"_a = nb::bytes("", 0),
           "Over tokens; with a prefix, the strings are those of the automaton behind these bytes.  Raises GrammarError "
           "where the vocabulary lacks a special token that the grammar asks for.")
+      .def_prop_ro("counts_tokens", &Automaton::counts_tokens, "Whether a budget in the grammar counts tokens.")
       .def_prop_ro("special_tokens", &Automaton::specials, "The names of the special tokens that the grammar asks for.")
       .def("next_bytes", &next_bytes, "state"_a, "The bytes that may come next, ascending.")
       .def("forced", &forced_bytes, "state"_a, "most"_a = 4096,
            "The bytes that must come, until there is a choice or the text may end; at most `most` of them.")
+      .def("completion", &completion, "state"_a, "most"_a = 20000,
+           "The shortest bytes after which the text may end, of several the first in their order; None where more than "
+           "`most` states are seen before.")
       .def("longest", &longest, "state"_a, "data"_a,
            "(state, n): the state after the first n bytes, behind which the next cannot follow or data ends.")
       .def(
@@ -509,5 +534,9 @@ NB_MODULE(_core, m) {
            "(S,) int64 -> (S, ceil(V / 32)) uint32: the mask of every state, written into `out` if given.")
       .def("forced", &forced_tokens, "state"_a, "most"_a = 256,
            "The tokens that must come: one after the other, as long as one alone is allowed; at most `most` of them.")
-      .def_prop_ro("cached_mask_bytes", &TokenAutomaton::cached_mask_bytes);
+      .def("completion", &token_completion, "state"_a, "most"_a = 20000,
+           "The shortest bytes after which the text may end; see Automaton.completion.")
+      .def_prop_ro("cached_mask_bytes", &TokenAutomaton::cached_mask_bytes)
+      .def_prop_ro("cheap_masks", [](const TokenAutomaton&) { return true; },
+                   "A mask costs about as much as a pass over a row of logits; samplers may ask for one at every token.");
 }

@@ -5,6 +5,8 @@
     awrs.py       one step: logits and constraint states in, tokens and weight increments out
     smc.py        evidence, effective sample size, resampling
     predicate.py  predicate(): constraints written in Python
+    critic.py     critic(), preference(): potentials that weigh strings
+    methods.py    AWRS and the methods it is compared with
     vllm/         the three parts inside vLLM: processor, worker, scheduler
     result.py     Result, Sample, Statistics
 
@@ -14,6 +16,7 @@ loaded with the first `Engine`.
 
 from __future__ import annotations
 
+from .critic import Critic, CriticError, critic, preference
 from .engine import Engine
 from .errors import GenerationError, InputError, ModelNotFoundError, TamisError, UnsupportedVllmError
 from .generate import generate
@@ -22,6 +25,8 @@ from .progress import Progress
 from .result import Result, Sample, Statistics
 
 __all__ = [
+    "Critic",
+    "CriticError",
     "Engine",
     "GenerationError",
     "InputError",
@@ -33,6 +38,8 @@ __all__ = [
     "Statistics",
     "TamisError",
     "UnsupportedVllmError",
+    "critic",
     "generate",
     "predicate",
+    "preference",
 ]

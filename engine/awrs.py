@@ -1,9 +1,15 @@
-"""Adaptive weighted rejection sampling: one step of many particles, logits in, tokens and weight increments out."""
+"""Adaptive weighted rejection sampling: one step of many particles, logits in, tokens and weight increments out.
+
+The rule behind the estimator "auto" is fixed, so that one seed reproduces a run whatever is cached. Where the
+constraint's masks are cheap (`BoundConstraint`), the mask settles the row, unless its most probable token holds at
+least 98 % of it: then that token and one more are tested first, and if the first is allowed and holds 98 %, Murthy's
+estimate from these two tests is the weight. Under all other constraints, "auto" is "murthy".
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from typing import Literal
 
 import numpy as np
@@ -13,11 +19,36 @@ from numpy.typing import NDArray
 from .constraint import BoundConstraint, masks_of
 from .device import DeviceOrder
 from .errors import TamisError
-from .estimators import Estimator
+from .estimators import AUTO, MURTHY, Estimator
 from .randomness import key_words
-from .rows import HostOrder, Order, draw_masked, look_up
+from .rows import HostOrder, Order, draw_lifted, look_up
 from .target import Target
-from .walk import MASK_ANSWERS, NEEDS_MASK, WALKING, advance_walks, first_lengths, gather, scatter, test_ends
+from .walk import (
+    FREE,
+    MASK_ANSWERS,
+    MODEL,
+    NEEDS_MASK,
+    UNWEIGHED,
+    WALKING,
+    advance_walks,
+    first_lengths,
+    gather,
+    scatter,
+    test_ends,
+)
+
+
+class Draw(IntEnum):
+    """Where a row's token comes from, and what it weighs."""
+
+    WEIGHED = 0
+    """From the row restricted to the allowed tokens; the weight estimates their mass (AWRS)."""
+    UNWEIGHED = UNWEIGHED
+    """The same token, weight 1: locally constrained decoding."""
+    MODEL = MODEL
+    """From the model's own row; weight 1, or dead if the token is not allowed."""
+    FREE = FREE
+    """From the model's own row; weight 1 whether the token is allowed or not, see `RowFlag.REFUSED`."""
 
 
 class RowFlag(IntFlag):
@@ -30,7 +61,11 @@ class RowFlag(IntFlag):
     MASKED = 4
     """The constraint's mask was used."""
     DEAD = 8
-    """No allowed token has positive probability."""
+    """No token was drawn: no allowed token has positive probability, or the model's own draw was not allowed."""
+    EXACT = 16
+    """The log-weight increment is exact."""
+    REFUSED = 32
+    """The token is not allowed (`Draw.FREE`)."""
 
 
 class RowError(TamisError, ValueError):
@@ -47,7 +82,8 @@ class RowRequest:
     """One particle at one step.
 
     state: the constraint's state before the token. seed, request, particle, step: the key of all randomness of
-    this row; particles are below 2**32 - 1, steps below 2**32.
+    this row; particles are below 2**32 - 1, steps below 2**32. forbidden: tokens that are not allowed whatever the
+    constraint says.
     """
 
     constraint: BoundConstraint
@@ -58,6 +94,8 @@ class RowRequest:
     request: int
     particle: int
     step: int
+    draw: Draw = Draw.WEIGHED
+    forbidden: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -87,6 +125,7 @@ class RowParameters:
     __slots__ = (
         "budgets",
         "constraints",
+        "forbidden",
         "greedy",
         "groups",
         "inverse_temperature",
@@ -112,9 +151,12 @@ class RowParameters:
         self.top_k = np.array([target.top_k for target in targets], dtype=np.int64)
         self.top_p = np.array([target.top_p for target in targets], dtype=np.float64)
         self.min_p = np.array([target.min_p for target in targets], dtype=np.float64)
-        self.kinds = np.array([estimator.kind for estimator in estimators], dtype=np.int64)
+        self.kinds = np.array([_kind(row) for row in rows], dtype=np.int64)
         self.tails = np.array([estimator.tail for estimator in estimators], dtype=np.int64)
         self.budgets = np.array([estimator.budget for estimator in estimators], dtype=np.int64)
+        self.forbidden = {
+            index: np.array(row.forbidden, dtype=np.int32) for index, row in enumerate(rows) if row.forbidden
+        }
         numbers: dict[int, int] = {}
         self.constraints: list[BoundConstraint] = []
         for row in rows:
@@ -124,10 +166,20 @@ class RowParameters:
         self.groups = np.array([numbers[id(row.constraint)] for row in rows], dtype=np.int64)
 
 
+def _kind(row: RowRequest) -> int:
+    """How a row goes: the kinds of `estimators` and `walk`."""
+    if row.draw is not Draw.WEIGHED:
+        return int(row.draw)
+    kind = row.estimator.kind
+    if getattr(row.constraint, "allows_everything", False) and not row.forbidden:
+        return UNWEIGHED
+    return MURTHY if kind == AUTO and not getattr(row.constraint, "cheap_masks", False) else kind
+
+
 def sample_step(
     logits: torch.Tensor, rows: Sequence[RowRequest], *, path: Literal["auto", "host", "device"] = "auto"
 ) -> StepResult:
-    """Draw one token for each row: AWRS with the row's estimator.
+    """Draw one token for each row, as its `draw` and its estimator say.
 
     logits (R, V): any floating dtype, any device; not modified. rows: R requests, one per row of logits.
     path: "host" draws from block sums on the CPU, "device" sorts by Gumbel keys where the logits are and fetches
@@ -194,10 +246,12 @@ def _walk(order: Order, parameters: RowParameters) -> StepResult:
     tokens = np.full(count, -1, dtype=np.int32)
     log_weights = np.full(count, -np.inf, dtype=np.float64)
     flags = np.where(p.greedy, np.uint8(RowFlag.GREEDY), np.uint8(0))
-    lengths = first_lengths(p.kinds, p.tails, p.greedy)
+    lengths = first_lengths(p.kinds, p.tails, p.greedy, candidates.totals)
     ok = np.zeros((count, candidates.capacity), dtype=np.bool_)
     masks: dict[int, NDArray[np.uint32]] = {}
-    active = np.arange(count, dtype=np.int64)
+    everyone = np.arange(count, dtype=np.int64)
+    _settle(order, everyone[lengths == 0], p, tokens, log_weights, flags)
+    active = everyone[lengths > 0]
     while active.size:
         order.extend(active, lengths[active])
         if ok.shape[1] < candidates.capacity:
@@ -227,6 +281,7 @@ def _walk(order: Order, parameters: RowParameters) -> StepResult:
             p.keys,
             candidates.weights,
             candidates.before,
+            candidates.left,
             candidates.length,
             candidates.exhausted,
             ok,
@@ -238,9 +293,7 @@ def _walk(order: Order, parameters: RowParameters) -> StepResult:
             log_weights,
         )
         current = status[active]
-        for row, mask in _masks(active[current == NEEDS_MASK], p):
-            tokens[row], log_weights[row], lifted = _draw_exactly(order, row, mask, p)
-            flags[row] |= RowFlag.MASKED | (RowFlag.TRUNCATION_LIFTED if lifted else 0)
+        _settle(order, active[current == NEEDS_MASK], p, tokens, log_weights, flags)
         answered = active[current == MASK_ANSWERS]
         for row, mask in _masks(answered[[row not in masks for row in answered.tolist()]], p):
             masks[row] = mask
@@ -249,6 +302,7 @@ def _walk(order: Order, parameters: RowParameters) -> StepResult:
     walked = np.flatnonzero((accepted >= 0) & (status != NEEDS_MASK))
     tokens[walked] = candidates.tokens[walked, accepted[walked]]
     flags[tokens < 0] |= np.uint8(RowFlag.DEAD)
+    flags[(p.kinds == FREE) & ~ok[:, 0]] |= np.uint8(RowFlag.REFUSED)
     return StepResult(tokens, log_weights, checks, flags)
 
 
@@ -274,6 +328,8 @@ def _test(
         if group.size:
             questions = gather(group, tested, ends[chosen], tokens)
             answers = np.asarray(constraint.check(parameters.states[group], questions), dtype=np.bool_)
+            for row in parameters.forbidden.keys() & set(group.tolist()) if parameters.forbidden else ():
+                answers[group == row] &= ~np.isin(questions[group == row], parameters.forbidden[row])
             scatter(group, tested, ends[chosen], answers, ok)
 
 
@@ -281,21 +337,54 @@ def _masks(rows: NDArray[np.int64], parameters: RowParameters) -> Iterator[tuple
     """The rows with their constraints' masks: one call per distinct constraint."""
     for number in np.unique(parameters.groups[rows]).tolist():
         group = rows[parameters.groups[rows] == number]
-        yield from zip(group.tolist(), masks_of(parameters.constraints[number], parameters.states[group]), strict=True)
+        yield from zip(group.tolist(), _masks_of(group, number, parameters), strict=True)
 
 
-def _draw_exactly(order: Order, row: int, mask: NDArray[np.uint32], p: RowParameters) -> tuple[int, float, bool]:
-    """The token, exact log weight and truncation-lifted mark of one row under its mask."""
-    token, log_weight, lifted = draw_masked(
-        order.host_row(row),
-        mask,
-        bool(p.greedy[row]),
-        p.inverse_temperature[row],
-        bool(p.truncates[row]),
-        int(p.top_k[row]),
-        float(p.top_p[row]),
-        float(p.min_p[row]),
-        p.keys[row],
-        int(order.candidates.length[row]),
-    )
-    return token, log_weight, lifted
+def _masks_of(group: NDArray[np.int64], number: int, parameters: RowParameters) -> NDArray[np.uint32]:
+    """The masks (S, W) of rows (S,) with constraint `number`, without what is forbidden."""
+    masks = masks_of(parameters.constraints[number], parameters.states[group])
+    if not parameters.forbidden:
+        return masks
+    masks = masks.copy()
+    for row in parameters.forbidden.keys() & set(group.tolist()):
+        mask = masks[int(np.flatnonzero(group == row)[0])]
+        for token in parameters.forbidden[row].tolist():
+            if token >> 5 < mask.size:
+                mask[token >> 5] &= ~np.uint32(1 << (token & 31))
+    return masks
+
+
+def _settle(
+    order: Order,
+    rows: NDArray[np.int64],
+    p: RowParameters,
+    tokens: NDArray[np.int32],
+    log_weights: NDArray[np.float64],
+    flags: NDArray[np.uint8],
+) -> None:
+    """Tokens, exact weights and flags of `rows` by their masks."""
+    for number in np.unique(p.groups[rows]).tolist():
+        group = rows[p.groups[rows] == number]
+        masks = _masks_of(group, number, p)
+        tokens[group], allowed = order.settle(group, masks)
+        with np.errstate(divide="ignore"):
+            log_weights[group] = np.where(
+                p.greedy[group], 0.0, np.log(allowed) - np.log(order.candidates.totals[group])
+            )
+        flags[group] |= np.uint8(RowFlag.MASKED | RowFlag.EXACT)
+        for position in np.flatnonzero(tokens[group] < 0).tolist():
+            row = int(group[position])
+            if p.greedy[row]:
+                continue
+            tokens[row], log_weights[row] = draw_lifted(
+                order.host_row(row),
+                masks[position],
+                p.inverse_temperature[row],
+                p.keys[row],
+                int(order.candidates.length[row]),
+            )
+            if tokens[row] >= 0 and p.truncates[row]:
+                flags[row] |= np.uint8(RowFlag.TRUNCATION_LIFTED)
+    unweighed = rows[(p.kinds[rows] == UNWEIGHED) & (tokens[rows] >= 0)]
+    log_weights[unweighed] = 0.0
+    log_weights[rows[tokens[rows] < 0]] = -np.inf

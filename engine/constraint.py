@@ -33,6 +33,10 @@ class BoundConstraint(Protocol):
     A prefix may be accepted although it cannot be completed (found out later at the cost of weight), but never
     rejected although it can. EOS ids are tokens: allowed if and only if the string is complete. State -1 is where a
     token that is not allowed leads: checks of it are False and it leads to itself; it has no mask.
+
+    Two attributes may be left out. `cheap_masks`, true if a mask costs about as much as a pass over a row of logits:
+    then the estimator "auto" prefers masks to checks. `allows_everything`, true if there is nothing to check. A method
+    `completion(state) -> bytes | None` may say the shortest bytes after which the string may end.
     """
 
     @property
@@ -219,3 +223,10 @@ class Both:
         """Whether both parts may end here."""
         first, second = self._pair(state)
         return self._first.is_complete(first) and self._second.is_complete(second)
+
+    def completion(self, state: int) -> bytes | None:
+        """What completes the first part; the second may refuse it."""
+        find = getattr(self._first, "completion", None)
+        first, _ = self._pair(state)
+        found: bytes | None = b"" if find is None else find(first)
+        return found

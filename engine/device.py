@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from .randomness import NOISE_STREAM, first_words
-from .rows import Candidates, Parameters
+from .rows import Candidates, Parameters, look_up
 
 _GOLDEN = -0x61C8864680B583EB
 _MIX_1 = -0x40A7B892E31B1A47
@@ -103,6 +103,7 @@ class DeviceOrder:
             candidates.weights[row, part] = masses
             # Summed from the far end: what remains, never a difference.
             candidates.before[row, part] = packed[s, 3 * count] + masses[::-1].cumsum()[::-1]
+            candidates.left[row] = packed[s, 3 * count]
             candidates.length[row] = start + found
             # In greedy rows tokens without mass are candidates, too.
             nothing_left = packed[s, 3 * count] == 0 and not self._greedy[row]
@@ -120,6 +121,38 @@ class DeviceOrder:
         count = min(max(int((lengths[wanting] - candidates.length[short]).max()), held), vocabulary)
         candidates.reserve(min(held + count, vocabulary))
         self._fetch(short, count)
+
+    def settle(
+        self, rows: NDArray[np.int64], masks: NDArray[np.uint32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Tokens (S,) and allowed masses (S,) of `rows` under `masks` (S, W); see `Order.settle`.
+
+        Masks travel as bits and are spread out on the device.
+        """
+        device = self._keys.device
+        vocabulary = self._keys.shape[1]
+        index = torch.from_numpy(rows).to(device)
+        words = torch.from_numpy(masks.view(np.int32)).to(device)
+        bits = (words[:, :, None] >> torch.arange(32, device=device, dtype=torch.int32)) & 1
+        flags = torch.zeros((rows.size, vocabulary), dtype=torch.bool, device=device)
+        width = min(vocabulary, 32 * masks.shape[1])
+        flags[:, :width] = bits.reshape(rows.size, -1)[:, :width].bool()
+        masses = torch.where(flags, self._weights[index], 0.0).sum(dim=1, dtype=torch.float64)
+        best = torch.where(flags, self._keys[index], -torch.inf).max(dim=1)
+        packed = torch.stack([masses, best.values, best.indices.double()], dim=1).cpu().numpy()
+        allowed = packed[:, 0].copy()
+        tokens = np.where(packed[:, 1] > -np.inf, packed[:, 2], -1).astype(np.int64)
+        candidates = self.candidates
+        for s, row in enumerate(rows.tolist()):
+            length = int(candidates.length[row])
+            ok = np.empty(length, dtype=np.bool_)
+            look_up(masks[s], candidates.tokens[row, :length], ok)
+            if ok.any():
+                tokens[s] = candidates.tokens[row, int(ok.argmax())]
+                allowed[s] += candidates.weights[row, :length][ok].sum()
+            if self._greedy[row]:
+                allowed[s] = float(tokens[s] >= 0)
+        return tokens, allowed
 
     def host_row(self, row: int) -> NDArray[np.float32]:
         """The logits of one row (V,), copied to host memory."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack, overload
 
+from .critic import Critic
 from .errors import InputError, TamisError, shown
 from .healing import take_back
 from .models import DEFAULT_MODEL, resolve_model
@@ -31,6 +32,7 @@ _STOP_TOKENS = (
 class GenerateOptions(TypedDict, total=False):
     """The keyword arguments of `Engine.generate`, which documents them."""
 
+    method: str
     particles: int
     seed: int
     max_tokens: int
@@ -38,10 +40,16 @@ class GenerateOptions(TypedDict, total=False):
     top_p: float
     top_k: int
     min_p: float
-    ess_threshold: float
+    ess_threshold: float | None
     resampling: str
-    estimator: str
+    estimator: str | None
     tail_checks: int | None
+    attempts: int | None
+    at_max_tokens: str
+    min_tokens: int
+    ignore_eos: bool
+    stop: str | Sequence[str] | None
+    critic: Critic | None
     eos: Sequence[int] | None
     heal: bool
     progress: bool | Callable[[Progress], None]
@@ -157,6 +165,7 @@ class Engine:
         prompts: Any,
         grammar: Any = None,
         *,
+        method: str = "awrs",
         particles: int = 1,
         seed: int = 0,
         max_tokens: int = 256,
@@ -164,10 +173,16 @@ class Engine:
         top_p: float = 1.0,
         top_k: int = 0,
         min_p: float = 0.0,
-        ess_threshold: float = 0.5,
+        ess_threshold: float | None = None,
         resampling: str = "systematic",
-        estimator: str = "des_raj",
+        estimator: str | None = None,
         tail_checks: int | None = None,
+        attempts: int | None = None,
+        at_max_tokens: str = "drop",
+        min_tokens: int = 0,
+        ignore_eos: bool = False,
+        stop: str | Sequence[str] | None = None,
+        critic: Critic | None = None,
         eos: Sequence[int] | None = None,
         heal: bool = False,
         progress: bool | Callable[[Progress], None] = False,
@@ -178,14 +193,27 @@ class Engine:
             prompts: one prompt or a list of them.  A str goes in raw, a list of ints as token ids, a list of
                 {"role", "content"} through the chat template.
             grammar: a `Grammar`, a `predicate(...)`, `grammar & predicate(...)`, None (anything), or one per prompt.
+            method: "awrs" (the default), "smc_base", "rerank", "rejection", "lcd" or "base"; see `methods`.
             particles: N, weighted samples per prompt.
             seed: one seed reproduces a call, as far as the model's rows do (in bfloat16 they depend on the batch).
             max_tokens: most tokens per particle, EOS included; the end of the model's context may come earlier.
             temperature, top_p, top_k, min_p: define the target, row by row; temperature 0 is greedy, weights undefined.
-            ess_threshold: resample when the effective sample size falls below this share of N; 0 never does.
+            ess_threshold: resample when the effective sample size falls below this share of N; 0 never does.  By
+                default 0.5, for "smc_base" 0.9; methods that never resample take none.
             resampling: "multinomial", "stratified", "systematic" or "residual".
-            estimator: "des_raj", "recursive", "paper" or "geometric".
-            tail_checks: checks after the accepted token for "des_raj"; more of them lower the variance.
+            estimator: how "awrs" estimates weights: "auto" (the default), "exact", "murthy", "des_raj", "recursive",
+                "paper" or "geometric"; see `estimators.Estimator`.
+            tail_checks: most checks after the accepted token; more of them lower the variance.
+            attempts: how often "rejection" draws a particle at most, by default 64.
+            at_max_tokens: what becomes of a sample without an end after max_tokens tokens: "drop" cuts it, with the
+                finish reason "length" and no weight; "complete" writes the shortest end that the grammar allows, with
+                the finish reason "forced" and the weight that this has (see `completion`).
+            min_tokens: strings have at least so many tokens before their end token; shorter ones are no part of the
+                target.
+            ignore_eos: draw no end token; every sample then has max_tokens tokens, the finish reason "length" and a
+                weight, and the target is the model's distribution over the beginnings that the grammar allows.
+            stop: strings that end a text, too, and are no part of it (see `stops`); grammars and predicates only.
+            critic: a `critic(...)` or `preference(...)`, or a product of them: multiplies the target.
             eos: token ids that end a string, instead of the engine's.
             heal: take back the prompt's last token and let the model write its bytes again, in whatever tokens; texts
                 are what follows them, weights those of the model after the shorter prompt (see `healing`).
@@ -198,7 +226,8 @@ class Engine:
             InputError: an argument cannot be used; nothing was generated.
             GrammarError, AutomatonLimitError: a grammar does not compile; nothing was generated.  Or, rarely, its
                 automaton outgrew its memory while a request ran.
-            GenerationError, PredicateError: a request failed while it ran; the others of the call are given up.
+            GenerationError, PredicateError, CriticError: a request failed while it ran; the others of the call are
+                given up.
             TamisError: the engine is closed or broken, `llm` has unfinished requests, or this was called from inside a
                 predicate or progress function of this engine.
         """
@@ -210,6 +239,7 @@ class Engine:
         from .vllm.call import prepared
 
         settings = {
+            "method": method,
             "particles": particles,
             "seed": seed,
             "temperature": temperature,
@@ -220,10 +250,22 @@ class Engine:
             "resampling": resampling,
             "estimator": estimator,
             "tail_checks": tail_checks,
+            "attempts": attempts,
+            "min_tokens": min_tokens,
+            "ignore_eos": ignore_eos,
+            "stop": stop,
+            "critic": critic,
         }
         ends = self._eos(eos)
         with prepared(
-            prompts, grammar, max_tokens=max_tokens, eos=ends, heal=heal, progress=progress, **settings
+            prompts,
+            grammar,
+            max_tokens=max_tokens,
+            eos=ends,
+            heal=heal,
+            progress=progress,
+            at_max_tokens=at_max_tokens,
+            **settings,
         ) as call:
             if particles > self.max_particles:
                 raise InputError(

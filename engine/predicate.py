@@ -101,6 +101,10 @@ class Predicate:
             return _BoundIncremental(self, vocabulary, prefix)
         return _BoundFunction(self, vocabulary, prefix)
 
+    def reader(self) -> "PredicateReader":
+        """The predicate over bytes, without a vocabulary."""
+        return PredicateReader(self)
+
     def __and__(self, other: Constraint) -> "Conjunction":
         """The strings that satisfy both."""
         return Conjunction((self, other))
@@ -283,6 +287,16 @@ class BoundPredicate(TokenByToken):
             self._children[state, token] = child
         return child
 
+    def enter(self, state: int, piece: bytes) -> int | None:
+        """The state after some bytes, which need be no token; None if they are rejected. Each call makes a new one."""
+        if not self._allows(state, piece):
+            return None
+        self._enter(state, piece)
+        self._parents.append(state)
+        self._pieces.append(piece)
+        self._unread.append(b"")
+        return len(self._parents) - 1
+
     def mask(self, state: int) -> NDArray[np.uint32]:
         """All allowed tokens (ceil(V / 32),). Slow: the predicate is called for every token of the vocabulary."""
         mask = self._masks.get(state)
@@ -297,6 +311,40 @@ class BoundPredicate(TokenByToken):
     def is_complete(self, state: int) -> bool:
         """Whether the string may end here."""
         return state != self._ENDED and not self._unread[state] and self._complete(state)
+
+
+class _NoTokens:
+    """A vocabulary without tokens."""
+
+    size = 0
+    eos_ids: tuple[int, ...] = ()
+
+    def token_bytes(self, token: int) -> bytes | None:
+        """There is none."""
+        return None
+
+
+class PredicateReader:
+    """A predicate over bytes: states are numbers in a tree of accepted pieces."""
+
+    def __init__(self, source: Predicate) -> None:
+        """Start with the empty string."""
+        self._bound: Any = source.bind(_NoTokens())
+        self._children: dict[tuple[int, bytes], int | None] = {}
+        self.start = self._bound.start
+
+    def advance(self, state: int, data: bytes) -> int | None:
+        """The state after `data`, None if it is rejected."""
+        if not data:
+            return state
+        key = (state, data)
+        if key not in self._children:
+            self._children[key] = self._bound.enter(state, data)
+        return self._children[key]
+
+    def is_complete(self, state: int) -> bool:
+        """Whether the string may end here."""
+        return bool(self._bound.is_complete(state))
 
 
 class _BoundFunction(BoundPredicate):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-FinishReason = Literal["stop", "length", "dead"]
+FinishReason = Literal["stop", "forced", "length", "dead"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,14 @@ class Sample:
 
     Attributes:
         text: the string without its EOS, as the bytes that the constraint judged; a fragment unless `finish_reason` is
-            "stop".
+            "stop" or "forced".
         token_ids: all tokens drawn, the EOS at the end of a complete string included.
-        log_weight: natural log of the unnormalised importance weight; -inf unless `finish_reason` is "stop".
+        log_weight: natural log of the unnormalised importance weight; -inf unless the text is complete.
         weight: the weight normalised over the samples of the result; 0 for all if none is complete.
-        finish_reason: "stop" (complete), "length" (cut at max_tokens or the end of the context) or "dead" (the
-            constraint allowed no token any more).
+        finish_reason: "stop" (complete), "forced" (completed behind max_tokens), "length" (cut at max_tokens or the end
+            of the context) or "dead" (the constraint allowed no token any more).
+        reason: why it is dead, if not because the model's row holds no allowed token.
+        accepted: whether the text is complete and satisfies the constraint; only method "base" completes others.
     """
 
     text: str
@@ -31,6 +33,8 @@ class Sample:
     log_weight: float
     weight: float
     finish_reason: FinishReason
+    accepted: bool
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Statistics:
         tokens: tokens drawn, those of overwritten particles included.
         checks: tokens whose admissibility the constraint was asked for.
         checks_per_token: their ratio.
+        exact: tokens whose weight came from the constraint's mask and is exact, instead of from checks.
+        attempts: how often particles were drawn from the start: once each, except by method "rejection".
         resamplings: resampling events.
         forks: slots that continued from another particle, `revived` of them dead or finished before,
             `copied_finished` of them copies of a finished particle.
@@ -51,6 +57,8 @@ class Statistics:
     tokens: int
     checks: int
     checks_per_token: float
+    exact: int
+    attempts: int
     resamplings: int
     forks: int
     revived: int
@@ -68,21 +76,29 @@ class Result:
 
     Attributes:
         samples: one per particle.
-        log_evidence: log of the mean weight over all particles, an unbiased estimate (in the linear domain) of the
-            probability that the model itself produces a complete, accepted string within max_tokens; -inf if none did.
+        log_evidence: log of an unbiased estimate (in the linear domain) of the probability that the model itself
+            produces a complete, accepted string within max_tokens: for weighted methods the mean weight over all
+            particles, for "base" the share of accepted ones. -inf if there was none; NaN for method "lcd" and at
+            temperature 0, which estimate nothing.
         ess: effective sample size of the final weights, 0 if none is positive.
         stats: what the run cost.
-        weights_defined: False at temperature 0, where all weights are 1 and mean nothing.
+        method: how it was sampled, see `methods`.
+        weights_defined: whether weights are importance weights for the model's distribution restricted to the
+            constraint. False for methods "lcd" and "base" and at temperature 0, where all complete samples weigh 1.
     """
 
     samples: tuple[Sample, ...]
     log_evidence: float
     ess: float
     stats: Statistics
+    method: str = "awrs"
     weights_defined: bool = True
 
     def posterior(self) -> dict[str, float]:
-        """Distinct complete strings with their total normalised weight, heaviest first."""
+        """Distinct strings of positive weight with their total normalised weight, heaviest first.
+
+        They are complete, except under `ignore_eos`, where none is.
+        """
         mass: dict[str, float] = {}
         for sample in self.samples:
             if sample.weight > 0:
@@ -91,22 +107,26 @@ class Result:
 
     @property
     def text(self) -> str | None:
-        """The string with the largest posterior weight; None if no particle completed one (see `status`)."""
-        return next(iter(self.posterior()), None)
+        """The string with the largest posterior weight; None if no particle completed one (see `status`).
+
+        Method "base" may return one that the constraint does not accept; its samples say which are `accepted`.
+        """
+        complete = {sample.text for sample in self.samples if sample.finish_reason in ("stop", "forced")}
+        return next((text for text in self.posterior() if text in complete), None)
 
     @property
     def status(self) -> FinishReason:
-        """ "stop" if any particle is complete, else "length" if any was cut, else "dead"."""
+        """The best end that any particle has come to: "stop", "forced", "length" or "dead"."""
         reasons = {sample.finish_reason for sample in self.samples}
-        if "stop" in reasons:
-            return "stop"
-        return "length" if "length" in reasons else "dead"
+        order: tuple[FinishReason, ...] = ("stop", "forced", "length")
+        return next((reason for reason in order if reason in reasons), "dead")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; weights of zero have log_weight None."""
         return {
             "text": self.text,
             "status": self.status,
+            "method": self.method,
             "samples": [
                 {**asdict(sample), "token_ids": list(sample.token_ids), "log_weight": finite_or_none(sample.log_weight)}
                 for sample in self.samples
@@ -122,6 +142,7 @@ def result_from_answer(answer: Mapping[str, Any], decode: Callable[[Sequence[int
     """The result of a scheduler's answer (`vllm.group.ParticleGroup.answer`); `decode` turns token ids into text."""
     # Imported here, so that results can be named without loading numba.
     from .smc import normalized_weights
+    from .stops import cut
 
     particles = answer["particles"]
     eos = frozenset(answer["eos"])
@@ -131,19 +152,32 @@ def result_from_answer(answer: Mapping[str, Any], decode: Callable[[Sequence[int
     for particle, log_weight, weight in zip(particles, log_weights.tolist(), weights.tolist(), strict=True):
         tokens = tuple(particle["token_ids"])
         ended = bool(tokens) and tokens[-1] in eos
+        text = cut(decode(tokens[:-1] if ended else tokens), answer["stop"])
         samples.append(
-            Sample(decode(tokens[:-1] if ended else tokens), tokens, log_weight, weight, particle["finish_reason"])
+            Sample(
+                text,
+                tokens,
+                log_weight,
+                weight,
+                particle["finish_reason"],
+                particle["accepted"],
+                particle["reason"],
+            )
         )
     counts = answer["stats"]
     evidence = answer["log_evidence"]
+    if evidence is None:
+        evidence = -math.inf if answer["evidence_defined"] else math.nan
     return Result(
         samples=tuple(samples),
-        log_evidence=-math.inf if evidence is None else evidence,
+        log_evidence=evidence,
         ess=answer["ess"],
         stats=Statistics(
             tokens=counts["draws"],
             checks=counts["checks"],
             checks_per_token=counts["checks"] / max(counts["draws"], 1),
+            exact=counts["exact"],
+            attempts=counts["attempts"],
             resamplings=counts["resamplings"],
             forks=counts["forks"],
             revived=counts["revived"],
@@ -151,10 +185,11 @@ def result_from_answer(answer: Mapping[str, Any], decode: Callable[[Sequence[int
             truncation_lifted=counts["truncation_lifted"],
             seconds=counts["seconds"],
         ),
-        weights_defined=not answer["greedy"],
+        method=answer["method"],
+        weights_defined=answer["weights_defined"],
     )
 
 
 def finite_or_none(log_weight: float) -> float | None:
-    """A log weight as JSON and MessagePack have it: None for -inf, a weight of zero."""
-    return None if log_weight == -math.inf else float(log_weight)
+    """A log weight as JSON and MessagePack have it: None for -inf, a weight of zero, and for NaN, none at all."""
+    return float(log_weight) if math.isfinite(log_weight) else None

@@ -32,11 +32,12 @@ class Candidates:
     """The tokens of R rows in the order of testing, as far as they were drawn.
 
     tokens (R, C) int32, weights (R, C) float64: candidate j and its unnormalised probability (a logit in greedy rows).
-    before (R, C) float64: the mass that was left before draw j. totals (R,): the mass of the whole row.
+    before (R, C) float64: the mass that was left before draw j. left (R,): the mass left after the last one drawn.
+    totals (R,): the mass of the whole row.
     length (R,): candidates drawn; exhausted (R,): nothing of positive probability is left after them.
     """
 
-    __slots__ = ("before", "exhausted", "length", "tokens", "totals", "weights")
+    __slots__ = ("before", "exhausted", "left", "length", "tokens", "totals", "weights")
 
     def __init__(self, rows: int, capacity: int) -> None:
         """Room for `capacity` candidates in each of `rows` rows."""
@@ -44,6 +45,7 @@ class Candidates:
         self.weights = np.empty((rows, capacity), dtype=np.float64)
         self.before = np.empty((rows, capacity), dtype=np.float64)
         self.totals = np.empty(rows, dtype=np.float64)
+        self.left = np.empty(rows, dtype=np.float64)
         self.length = np.zeros(rows, dtype=np.int64)
         self.exhausted = np.zeros(rows, dtype=np.bool_)
 
@@ -69,6 +71,15 @@ class Order(Protocol):
 
     def extend(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
         """Draw until the given rows (S,) hold `lengths` (S,) candidates or are exhausted."""
+
+    def settle(
+        self, rows: NDArray[np.int64], masks: NDArray[np.uint32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The first token of each row's order that its mask allows, (S,), and the allowed mass, (S,).
+
+        rows (S,), masks (S, W). Token -1 and mass 0 where no allowed token has weight. Greedy rows: the allowed token
+        of the largest logit, and mass 1.
+        """
 
     def host_row(self, row: int) -> NDArray[np.float32]:
         """The logits of one row (V,) in host memory."""
@@ -150,6 +161,7 @@ def _draw(
     tokens: NDArray[np.int32],
     token_weights: NDArray[np.float64],
     before: NDArray[np.float64],
+    left: NDArray[np.float64],
     length: NDArray[np.int64],
     exhausted: NDArray[np.bool_],
 ) -> None:
@@ -184,6 +196,7 @@ def _draw(
                 mass = sum_blocks(block_sums[row])
                 exhausted[row] = mass == 0
             length[row] = position + 1
+        left[row] = mass
 
 
 class _Workspace(threading.local):
@@ -251,9 +264,32 @@ class HostOrder:
             candidates.tokens,
             candidates.weights,
             candidates.before,
+            candidates.left,
             candidates.length,
             candidates.exhausted,
         )
+
+    def settle(
+        self, rows: NDArray[np.int64], masks: NDArray[np.uint32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Tokens (S,) and allowed masses (S,) of `rows` under `masks` (S, W); see `Order.settle`."""
+        candidates = self.candidates
+        tokens = np.empty(rows.size, dtype=np.int64)
+        allowed = np.empty(rows.size, dtype=np.float64)
+        _settle(
+            rows,
+            masks,
+            self._logits,
+            self._parameters.greedy,
+            self._parameters.keys,
+            self._weights,
+            candidates.tokens,
+            candidates.weights,
+            candidates.length,
+            tokens,
+            allowed,
+        )
+        return tokens, allowed
 
     def host_row(self, row: int) -> NDArray[np.float32]:
         """The logits of one row (V,)."""
@@ -281,70 +317,129 @@ def look_up(mask: NDArray[np.uint32], tokens: NDArray[np.int32], out: NDArray[np
 
 
 @kernel
-def _allowed_tokens(mask: NDArray[np.uint32], size: int) -> NDArray[np.int32]:
-    """The tokens below `size` that a mask allows, ascending."""
-    tokens = np.empty(size, dtype=np.int32)
-    count = 0
-    for word in range(min(mask.size, (size + 31) // 32)):
-        if mask[word] != 0:
-            for token in range(word * 32, min(word * 32 + 32, size)):
-                if _allowed(mask, token):
-                    tokens[count] = token
-                    count += 1
-    return tokens[:count]
+def _word_sum(word: np.uint32, weights: NDArray[np.float32]) -> float:
+    """The mass of the tokens (up to 32 `weights`) whose bits are set in `word`."""
+    if word == np.uint32(0xFFFFFFFF) and weights.size == 32:
+        return block_sum(weights)
+    total = 0.0
+    for i in range(weights.size):
+        if (word >> np.uint32(i)) & np.uint32(1) != 0:
+            total += np.float64(weights[i])
+    return total
 
 
 @kernel
-def draw_masked(
+def _settle_row(
+    mask: NDArray[np.uint32],
+    logits: NDArray[np.float32],
+    greedy: bool,
+    uniform: float,
+    weights: NDArray[np.float32],
+    drawn: NDArray[np.int32],
+    drawn_weights: NDArray[np.float64],
+) -> tuple[int, float]:
+    """The first token of the order that `mask` allows, and the allowed mass; see `Order.settle`."""
+    words = min(mask.size, (logits.size + 31) // 32)
+    if greedy:
+        best = -1
+        for word in range(words):
+            if mask[word] != 0:
+                for token in range(word * 32, min(word * 32 + 32, logits.size)):
+                    if _allowed(mask, token) and logits[token] > -np.inf and (best < 0 or logits[token] > logits[best]):
+                        best = token
+        return best, np.float64(best >= 0)
+    first = -1
+    allowed = 0.0
+    for j in range(drawn.size):
+        if _allowed(mask, drawn[j]):
+            allowed += drawn_weights[j]
+            if first < 0:
+                first = drawn[j]
+    remaining = 0.0
+    for word in range(words):
+        if mask[word] != 0:
+            remaining += _word_sum(mask[word], weights[word * 32 : word * 32 + 32])
+    if first < 0 and remaining > 0:
+        target = uniform * remaining
+        for word in range(words):
+            if mask[word] != 0:
+                part = _word_sum(mask[word], weights[word * 32 : word * 32 + 32])
+                if part > 0:
+                    if target < part:
+                        for token in range(word * 32, min(word * 32 + 32, logits.size)):
+                            if weights[token] > 0 and _allowed(mask, token):
+                                first = token
+                                target -= np.float64(weights[token])
+                                if target < 0:
+                                    break
+                        break
+                    target -= part
+                    # Rounding may let the search run past the end: then the last token of positive weight is right.
+                    for token in range(word * 32, min(word * 32 + 32, logits.size)):
+                        if weights[token] > 0 and _allowed(mask, token):
+                            first = token
+    return first, allowed + remaining
+
+
+@kernel
+def _settle(
+    rows: NDArray[np.int64],
+    masks: NDArray[np.uint32],
+    logits: NDArray[np.float32],
+    greedy: NDArray[np.bool_],
+    keys: NDArray[np.uint64],
+    weights: NDArray[np.float32],
+    drawn: NDArray[np.int32],
+    drawn_weights: NDArray[np.float64],
+    length: NDArray[np.int64],
+    tokens: NDArray[np.int64],
+    allowed: NDArray[np.float64],
+) -> None:
+    """`_settle_row` for `rows` (S,) with their masks (S, W), into tokens (S,) and allowed (S,)."""
+    for s in range(rows.size):
+        row = rows[s]
+        count = length[row]
+        uniform = uniform_pair(keys[row], ORDER_STREAM, count)[0]
+        tokens[s], allowed[s] = _settle_row(
+            masks[s], logits[row], greedy[row], uniform, weights[row], drawn[row, :count], drawn_weights[row, :count]
+        )
+
+
+@kernel
+def draw_lifted(
     logits: NDArray[np.float32],
     mask: NDArray[np.uint32],
-    greedy: bool,
     inverse_temperature: np.float32,
-    truncates: bool,
-    top_k: int,
-    top_p: float,
-    min_p: float,
     key: NDArray[np.uint64],
     draw: int,
-) -> tuple[int, float, bool]:
-    """One token of a row (V,) restricted to the mask, and the log of its exact weight: the allowed mass.
+) -> tuple[int, float]:
+    """One token of an untruncated row (V,) restricted to the mask, and the log of the allowed mass.
 
-    Returns (token, log weight, truncation lifted); token -1 and -inf if no allowed token has positive probability.
-    Where truncation, or float32, leaves no mass to any allowed token, the whole row is used, scaled by its largest
-    allowed logit: a probability of 1e-300 still has its weight.
+    For rows in which truncation, or float32, leaves no mass to any allowed token: the weights are scaled by the largest
+    allowed logit, so a probability of 1e-300 still has its weight. Returns (-1, -inf) if no token is allowed.
     """
-    tokens = _allowed_tokens(mask, logits.size)
     best = -1
-    for token in tokens:
-        if logits[token] > -np.inf and (best < 0 or logits[token] > logits[best]):
+    for token in range(logits.size):
+        if _allowed(mask, token) and logits[token] > -np.inf and (best < 0 or logits[token] > logits[best]):
             best = token
     if best < 0:
-        return -1, -np.inf, False
-    if greedy:
-        return best, 0.0, False
+        return -1, -np.inf
     weights = np.empty(logits.size, dtype=np.float32)
     block_sums = np.empty((logits.size + BLOCK - 1) // BLOCK, dtype=np.float64)
     maximum, whole = weigh_row(logits, logits.view(np.int32), inverse_temperature, weights, block_sums)
-    total = whole
-    if truncates:
-        total = truncate_row(weights, block_sums, truncation_threshold(weights, whole, top_k, top_p, min_p))
     allowed = 0.0
-    for token in tokens:
-        allowed += np.float64(weights[token])
-    log_weight = np.log(allowed) - np.log(total)
-    lifted = allowed == 0
-    if lifted:
-        for token in tokens:
+    for token in range(logits.size):
+        weights[token] = np.float32(0)
+        if _allowed(mask, token):
             weights[token] = np.exp(np.float64((logits[token] - logits[best]) * inverse_temperature))
             allowed += np.float64(weights[token])
-        shift = np.float64(inverse_temperature) * (np.float64(logits[best]) - np.float64(maximum))
-        log_weight = np.log(allowed) + shift - np.log(whole)
+    shift = np.float64(inverse_temperature) * (np.float64(logits[best]) - np.float64(maximum))
     target = uniform_pair(key, ORDER_STREAM, draw)[0] * allowed
     chosen = -1
-    for token in tokens:
+    for token in range(logits.size):
         if weights[token] > 0:
             chosen = token
             target -= np.float64(weights[token])
             if target < 0:
                 break
-    return chosen, log_weight, lifted and truncates
+    return chosen, np.log(allowed) + shift - np.log(whole)

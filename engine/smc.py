@@ -9,6 +9,7 @@ the means at resampling are already in them.
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeVar
 
 import numpy as np
@@ -92,6 +93,36 @@ def resample(
     fill_uniforms(make_key(seed, request, GROUP, step), RESAMPLING_STREAM, uniforms)
     chosen = ancestors(scheme, normalized_weights(log_weights), uniforms)
     return Resampling(chosen, np.full(log_weights.size, log_mean_exp(log_weights)))
+
+
+def acceptance_rate(accepted: int, particles: int, attempts: int, most: int) -> float:
+    """An unbiased estimate of the probability p that one attempt is accepted.
+
+    Each of `particles` slots tried until it was accepted, at most `most` times; `accepted` slots were, after `attempts`
+    tries of all slots together. The number of slots that were accepted at their very first try, over all slots, is
+    unbiased; this is its expectation given the two sums, which are sufficient for p (Rao-Blackwell). Without a bound on
+    the tries it is the negative binomial's (particles - 1) / (attempts - 1).
+    Raises ValueError for sums that cannot be.
+    """
+    tries = attempts - most * (particles - accepted)
+    if not 0 <= accepted <= particles or not accepted <= tries <= accepted * most:
+        raise ValueError(f"{accepted} of {particles} slots cannot be accepted after {attempts} tries of at most {most}")
+    if accepted == 0:
+        return 0.0
+    first = _compositions(tries - 1, accepted - 1, most)
+    return accepted / particles * float(Fraction(first, _compositions(tries, accepted, most)))
+
+
+def _compositions(total: int, parts: int, most: int) -> int:
+    """In how many ways `total` is a sum of `parts` numbers from 1 to `most`, their order counting."""
+    if parts == 0:
+        return int(total == 0)
+    rest = total - parts
+    signed = (
+        (-1) ** over * math.comb(parts, over) * math.comb(rest - over * most + parts - 1, parts - 1)
+        for over in range(min(parts, rest // most) + 1)
+    )
+    return sum(signed)
 
 
 def posterior(outcomes: Sequence[Outcome], log_weights: NDArray[np.float64]) -> dict[Outcome, float]:

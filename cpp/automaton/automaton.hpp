@@ -85,6 +85,9 @@ class Automaton : private NestedStates {
   std::bitset<256> next_bytes(StateId state) const;
   // The bytes that must come, until there is a choice or the string may end; at most `most` of them.
   std::string forced(StateId state, std::size_t most) const;
+  // The shortest bytes after which the string may end, of several the first in their order; none where more than `most`
+  // states are seen on the way.
+  std::optional<std::string> completion(StateId state, std::size_t most) const;
   // As `advance` up to the first byte that cannot follow: the state in front of it, and how many bytes came before.
   std::pair<StateId, std::size_t> longest(StateId state, std::string_view bytes) const;
   // The places in the grammar where a state stands; `refused`: the byte that comes next, or -1 for the end of the text.

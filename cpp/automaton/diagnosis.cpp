@@ -247,6 +247,35 @@ std::bitset<256> Automaton::next_bytes(StateId state) const {
   return found;
 }
 
+std::optional<std::string> Automaton::completion(StateId state, std::size_t most) const {
+  struct Node {
+    StateId state;
+    std::size_t parent;
+    char byte;
+  };
+  std::vector<Node> nodes{{state, 0, 0}};
+  std::unordered_set<StateId> seen{state};
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const StateId here = nodes[i].state;
+    if (is_complete(here)) {
+      std::string bytes;
+      for (std::size_t node = i; node != 0; node = nodes[node].parent) bytes.push_back(nodes[node].byte);
+      return std::string(bytes.rbegin(), bytes.rend());
+    }
+    std::bitset<256> tried;
+    for (int byte = 0; byte < 256; ++byte) {
+      // Bytes of one class lead to one state.
+      if (tried[classes_.of[byte]]) continue;
+      tried.set(classes_.of[byte]);
+      const StateId after = step(here, static_cast<std::uint8_t>(byte));
+      if (after == kDead || !seen.insert(after).second) continue;
+      if (nodes.size() >= most) return std::nullopt;
+      nodes.push_back({after, i, static_cast<char>(byte)});
+    }
+  }
+  return std::nullopt;
+}
+
 std::string Automaton::forced(StateId state, std::size_t most) const {
   std::string bytes;
   while (bytes.size() < most && !is_complete(state)) {

@@ -133,6 +133,16 @@ TokenAutomaton::Mask TokenAutomaton::prefix_mask(std::string_view rest) const {
   return mask;
 }
 
+std::optional<std::string> TokenAutomaton::completion(std::int64_t state, std::size_t most) const {
+  require_state(state);
+  if (state == kEnd) return std::nullopt;
+  const std::string_view rest = rest_of_prefix(state);
+  const StateId inside = rest.empty() ? static_cast<StateId>(state) : automaton_->start();
+  std::optional<std::string> bytes = automaton_->completion(inside, most);
+  if (bytes) bytes->insert(0, rest);
+  return bytes;
+}
+
 std::vector<TokenId> TokenAutomaton::forced(std::int64_t state, std::size_t most) const {
   require_state(state);
   std::vector<TokenId> tokens;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -47,6 +48,8 @@ class TokenAutomaton {
   std::shared_ptr<const Mask> mask(std::int64_t state) const;
   // The tokens that must come: one after the other, as long as one alone is allowed, up to `most`.
   std::vector<TokenId> forced(std::int64_t state, std::size_t most) const;
+  // The shortest bytes after which the string may end; see Automaton::completion.
+  std::optional<std::string> completion(std::int64_t state, std::size_t most) const;
 
   const Automaton& automaton() const { return *automaton_; }
   const Vocabulary& vocabulary() const { return *vocabulary_; }

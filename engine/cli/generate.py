@@ -29,19 +29,26 @@ def generate(
     regex: Annotated[str | None, typer.Option(help="Regular expression that the whole text matches.")] = None,
     grammar: Annotated[Path | None, typer.Option(help="Grammar file: .lark, .ebnf or .gbnf.")] = None,
     choice: Annotated[list[str] | None, typer.Option(help="One of these texts; repeat the option.")] = None,
+    method: Annotated[str, typer.Option(help="awrs, smc_base, rerank, rejection, lcd or base.")] = "awrs",
     particles: Annotated[int, typer.Option(help="Number of weighted samples.")] = 8,
     seed: Annotated[int, typer.Option(help="One seed reproduces a run.")] = 0,
     max_tokens: Annotated[int, typer.Option(help="Most tokens per sample, the end token included.")] = 256,
+    at_max_tokens: Annotated[str, typer.Option(help="drop, or complete by the shortest end.")] = "drop",
+    min_tokens: Annotated[int, typer.Option(help="Fewest tokens per sample before the end token.")] = 0,
+    stop: Annotated[list[str] | None, typer.Option(help="Text that ends a sample, too; may be repeated.")] = None,
     temperature: Annotated[float, typer.Option(help="Of the target distribution; 0 is greedy.")] = 1.0,
     top_p: Annotated[float, typer.Option(help="Nucleus truncation of the target.")] = 1.0,
     top_k: Annotated[int, typer.Option(help="Top-k truncation of the target; 0 is off.")] = 0,
     min_p: Annotated[float, typer.Option(help="Min-p truncation of the target; 0 is off.")] = 0.0,
     ess_threshold: Annotated[
-        float, typer.Option(help="Resample below this share of the particles; 0 never does.")
-    ] = 0.5,
+        float | None, typer.Option(help="Resample below this share of the particles; 0 never does.")
+    ] = None,
     resampling: Annotated[str, typer.Option(help="multinomial, stratified, systematic or residual.")] = "systematic",
-    estimator: Annotated[str, typer.Option(help="des_raj, recursive, paper or geometric.")] = "des_raj",
-    tail_checks: Annotated[int | None, typer.Option(help="Checks after the accepted token (des_raj).")] = None,
+    estimator: Annotated[
+        str | None, typer.Option(help="auto, exact, murthy, des_raj, recursive, paper or geometric.")
+    ] = None,
+    tail_checks: Annotated[int | None, typer.Option(help="Most checks after the accepted token.")] = None,
+    attempts: Annotated[int | None, typer.Option(help="Draws per sample at most (rejection).")] = None,
     model: Annotated[str, typer.Option(help="A known model or a folder in Hugging Face format.")] = DEFAULT_MODEL,
     heal: Annotated[bool, typer.Option("--heal", help="Let the model write the prompt's last token again.")] = False,
     chat: Annotated[bool, typer.Option("--chat", help="Send the prompt through the chat template.")] = False,
@@ -53,9 +60,13 @@ def generate(
     text = _standard_input() if prompt == "-" else prompt
     question = [{"role": "user", "content": text}] if chat and text else text
     options: dict[str, Any] = {
+        "method": method,
         "particles": particles,
         "seed": seed,
         "max_tokens": max_tokens,
+        "at_max_tokens": at_max_tokens,
+        "min_tokens": min_tokens,
+        "stop": stop or None,
         "temperature": temperature,
         "top_p": top_p,
         "top_k": top_k,
@@ -64,6 +75,7 @@ def generate(
         "resampling": resampling,
         "estimator": estimator,
         "tail_checks": tail_checks,
+        "attempts": attempts,
         "heal": heal,
         "progress": progress,
     }
@@ -78,11 +90,11 @@ def generate(
         result: Result = engine.generate(question, constraint, **options)
     if as_json:
         print(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))
-        if result.status != "stop":
+        if result.status not in ("stop", "forced"):
             print(f"no sample is complete: {NOT_COMPLETE[result.status]}", file=sys.stderr)
     else:
         print_result(result, constraint)
-    if result.status != "stop":
+    if not any(sample.accepted for sample in result.samples):
         raise typer.Exit(1)
 
 

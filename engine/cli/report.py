@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from rich.console import Console
@@ -25,6 +26,8 @@ def print_result(result: Result, constraint: Grammar | None) -> None:
     table.add_column("weight", justify="right")
     table.add_column("log weight", justify="right")
     table.add_column("end")
+    if result.method == "base":
+        table.add_column("accepted")
     table.add_column("tokens", justify="right")
     if validator is not None:
         table.add_column("jsonschema")
@@ -34,12 +37,13 @@ def print_result(result: Result, constraint: Grammar | None) -> None:
             f"{sample.weight:.4f}" if result.weights_defined else "-",
             f"{sample.log_weight:.2f}" if result.weights_defined else "-",
             sample.finish_reason,
+            *(["yes" if sample.accepted else "no"] if result.method == "base" else []),
             str(len(sample.token_ids)),
         ]
         if validator is not None:
             row.append(_verdict(validator, sample))
         shown = sample.text if validator is None else " ".join(sample.text.split())
-        if sample.finish_reason == "stop":
+        if sample.finish_reason in ("stop", "forced"):
             table.add_row(*row, Text(shown))
         else:
             table.add_row(*row, Text(shown + " ...", style="dim"), style="dim")
@@ -51,10 +55,11 @@ def print_result(result: Result, constraint: Grammar | None) -> None:
     console.print(table)
     stats = result.stats
     summary = Table(show_header=False, box=None)
-    evidence = f"{result.log_evidence:.2f}" if result.weights_defined else "not defined at temperature 0"
+    evidence = "not estimated" if math.isnan(result.log_evidence) else f"{result.log_evidence:.2f}"
     summary.add_row("log evidence", evidence)
     summary.add_row("effective sample size", f"{result.ess:.2f} of {len(result.samples)}")
     summary.add_row("checks per token", f"{stats.checks_per_token:.2f}")
+    summary.add_row("exact weights", f"{stats.exact} of {stats.tokens} tokens")
     summary.add_row("resamplings", f"{stats.resamplings} ({stats.forks} forks)")
     summary.add_row("tokens per second", f"{stats.tokens / max(stats.seconds, 1e-9):.0f}")
     summary.add_row("seconds", f"{stats.seconds:.1f}")
@@ -77,6 +82,9 @@ def _validator(constraint: Grammar | None) -> Any:
 
 
 def _verdict(validator: Any, sample: Sample) -> str:
-    if sample.finish_reason != "stop":
+    if sample.finish_reason not in ("stop", "forced"):
         return "-"
-    return "valid" if validator.is_valid(json.loads(sample.text)) else "INVALID"
+    try:
+        return "valid" if validator.is_valid(json.loads(sample.text)) else "INVALID"
+    except ValueError:  # method "base" writes what it likes
+        return "no JSON"

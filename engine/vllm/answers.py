@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .compat import EngineCoreOutput, EngineCoreOutputs, FinishReason, Request, RequestStatus
-from .group import STOP, ParticleGroup
+from .group import FORCED, STOP, ParticleGroup
 from .options import GROUP_KEY
 
 
@@ -19,7 +19,7 @@ def answer(leader: Request, group: ParticleGroup, events: Any, prefill_stats: An
         reason, leader.status = FinishReason.ERROR, RequestStatus.FINISHED_ERROR
     elif best is None:
         reason, leader.status = FinishReason.ABORT, RequestStatus.FINISHED_ABORTED
-    elif best.status == STOP:
+    elif best.status in (STOP, FORCED):
         reason, leader.status = FinishReason.STOP, RequestStatus.FINISHED_STOPPED
     else:
         reason, leader.status = FinishReason.LENGTH, RequestStatus.FINISHED_LENGTH_CAPPED

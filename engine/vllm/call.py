@@ -10,7 +10,8 @@ from typing import Any
 from ..errors import InputError, shown
 from ..healing import check_heals
 from ..prompts import as_batch
-from .constraints import check_compiles, describe, release
+from ..stops import check_stops, reader_of
+from .constraints import check_compiles, describe, describe_critic, release
 from .options import GroupOptions, check_max_tokens, make_options
 
 
@@ -32,24 +33,31 @@ def prepared(
     eos: Any = None,
     heal: Any = False,
     progress: Any = False,
+    critic: Any = None,
+    stop: Any = None,
+    at_max_tokens: Any = "drop",
     **settings: Any,
 ) -> Iterator[Call]:
     """Check the arguments of `Engine.generate` and compile the grammars; constraints stay registered within the block.
 
     Args:
-        prompts, grammar, max_tokens, eos, heal, progress: see `Engine.generate`.
+        prompts, grammar, max_tokens, eos, heal, progress, critic, stop, at_max_tokens: see `Engine.generate`.
         **settings: the rest of its arguments; they go to `make_options`.
 
     Raises:
         InputError, GrammarError, AutomatonLimitError: an argument cannot be used.
     """
     check_max_tokens(max_tokens)
+    if at_max_tokens not in ("drop", "complete"):
+        raise InputError(f"at_max_tokens must be 'drop' or 'complete', got {shown(at_max_tokens)}")
+    complete_after = max_tokens if at_max_tokens == "complete" else None
     if not isinstance(progress, bool) and not callable(progress):
         raise InputError(f"progress must be a bool or a function of a Progress, got {shown(progress)}")
     if not isinstance(heal, bool):
         raise InputError(f"heal must be True or False, got {shown(heal)}")
     single, batch = as_batch(prompts)
     described: dict[int, dict[str, Any]] = {}
+    weighing = describe_critic(critic)
     try:
         groups = []
         for request, item in enumerate(_per_prompt(grammar, len(batch))):
@@ -58,10 +66,21 @@ def prepared(
                     check_heals(item)
                 described[id(item)] = describe(item)
                 check_compiles(described[id(item)])
-            groups.append(make_options(constraint=described[id(item)], request=request, eos=eos, **settings))
+                if check_stops(stop):
+                    reader_of(item)
+            options = make_options(
+                constraint=described[id(item)],
+                request=request,
+                eos=eos,
+                critic=weighing,
+                stop=stop,
+                complete_after=complete_after,
+                **settings,
+            )
+            groups.append(options)
         yield Call(single, batch, groups)
     finally:
-        for description in described.values():
+        for description in (*described.values(), *((weighing,) if weighing is not None else ())):
             release(description)
 
 

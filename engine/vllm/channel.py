@@ -18,6 +18,8 @@ class TokenRecord:
         log_weight: log of the incremental importance weight, -inf if dead.
         checks: how many tokens the constraint was asked about.
         flags: bit set, see `tamis.engine.awrs`.
+        ends: whether the token ends the string although it is no end token: a stop string.
+        reason: why the particle is dead, where the constraint does not say so itself.
         error: why no token could be drawn (then `token` is -1), else None.
         tokens: all tokens the worker believes this particle has, the new one not included; sent only when
             verification is on.
@@ -28,6 +30,8 @@ class TokenRecord:
     checks: int
     flags: int
     error: str | None = None
+    ends: bool = False
+    reason: str | None = None
     tokens: tuple[int, ...] | None = None
 
 

@@ -22,15 +22,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constraint import BoundConstraint, MaskCache, TokenByToken, TokenVocabulary, bound_behind, mask_of
-from ..errors import GenerationError, InputError
+from ..critic import Critic
+from ..errors import GenerationError, InputError, shown
 from ..predicate import Conjunction
+from ..stops import BoundStops, reader_of
 
 # Bound grammars kept per worker; grammars bound the memory of their automata themselves.
 _MOST_GRAMMARS = 256
 
+# What a constraint is bound to beside the vocabulary: EOS ids, a prefix, stop strings.
+_Where = tuple[tuple[int, ...], bytes, tuple[str, ...]]
+
 
 class AnyToken:
     """The constraint that allows everything: sampling from the model itself, weights exactly 1."""
+
+    allows_everything = True
 
     def __init__(self, size: int) -> None:
         """Over a vocabulary of `size` tokens."""
@@ -102,6 +109,10 @@ class AnyTokenBehind(TokenByToken):
             self._masks.put(state, mask)
         return mask
 
+    def completion(self, state: int) -> bytes:
+        """The rest of the prefix."""
+        return self._prefix[len(self._prefix) - state :]
+
     def is_complete(self, state: int) -> bool:
         """Every string may end behind the prefix."""
         return state == 0
@@ -115,7 +126,7 @@ class Registered:
     def __init__(self, constraint: Any) -> None:
         """Not bound to anything yet."""
         self.constraint = constraint
-        self.bound: dict[tuple[int, tuple[int, ...], bytes], BoundConstraint] = {}
+        self.bound: dict[tuple[int, _Where], BoundConstraint] = {}
 
 
 class Owner(dict[str, Any]):
@@ -225,6 +236,19 @@ def describe(constraint: Any) -> dict[str, Any]:
     )
 
 
+def describe_critic(critic: Any) -> dict[str, Any] | None:
+    """The wire form of a critic: registered here, like a predicate; None for none.
+
+    Raises:
+        InputError: it is no critic.
+    """
+    if critic is None:
+        return None
+    if not isinstance(critic, Critic):
+        raise InputError(f"a critic must be made by critic(...) or preference(...), got {shown(critic)}")
+    return REGISTRY.add(critic)
+
+
 def release(description: Mapping[str, Any]) -> None:
     """Undo what `describe` registered, if anything, at once."""
     if description["kind"] == "registered" and description["process"] == os.getpid():
@@ -297,46 +321,66 @@ class ConstraintStore:
         self._vocabulary = vocabulary
         self._anything = AnyToken(size)
         self._size = size
-        self._behind: OrderedDict[tuple[tuple[int, ...], bytes], AnyTokenBehind] = OrderedDict()
-        self._grammars: OrderedDict[tuple[str, tuple[int, ...], bytes], _BoundGrammar] = OrderedDict()
+        self._free: OrderedDict[_Where, BoundConstraint] = OrderedDict()
+        self._grammars: OrderedDict[tuple[str, _Where], _BoundGrammar] = OrderedDict()
 
     def bind(
-        self, description: Mapping[str, Any], key: str, eos: tuple[int, ...], prefix: bytes = b""
+        self,
+        description: Mapping[str, Any],
+        key: str,
+        eos: tuple[int, ...],
+        prefix: bytes = b"",
+        stop: tuple[str, ...] = (),
     ) -> BoundConstraint:
-        """The bound constraint of a description whose `content_key` is `key`, behind `prefix`.
+        """The bound constraint of a description whose `content_key` is `key`, behind `prefix`, with stop strings.
 
         Raises:
             GrammarError, AutomatonLimitError: the grammar does not compile.
             GenerationError: a registered constraint is out of reach.
+            InputError: the constraint cannot have stop strings.
         """
+        where = (eos, prefix, stop)
         if description["kind"] == "anything":
-            return self._anything_behind(eos, prefix) if prefix else self._anything
+            return self._anything_at(where) if prefix or stop else self._anything
         if description["kind"] == "registered":
-            return self._registered(description, eos, prefix)
-        kept = self._grammars.get((key, eos, prefix))
+            return self._registered(description, where)
+        kept = self._grammars.get((key, where))
         grammar = _grammar(description) if kept is None else kept.grammar
         # Compiling is a look-up, except when the automaton has used up its budget: then it is retired and made anew.
         automaton = grammar.compile()
         if kept is None or kept.automaton is not automaton:
-            bound = automaton.bind(self._vocabulary(eos), prefix)
-            kept = self._grammars[key, eos, prefix] = _BoundGrammar(grammar, automaton, bound)
+            vocabulary = self._vocabulary(eos)
+            bound: BoundConstraint
+            if stop:
+                bound = BoundStops(reader_of(grammar), stop, vocabulary, prefix, automaton.bind(vocabulary))
+            else:
+                bound = automaton.bind(vocabulary, prefix)
+            kept = self._grammars[key, where] = _BoundGrammar(grammar, automaton, bound)
             while len(self._grammars) > _MOST_GRAMMARS:
                 self._grammars.popitem(last=False)
-        self._grammars.move_to_end((key, eos, prefix))
+        self._grammars.move_to_end((key, where))
         return kept.bound
 
-    def _anything_behind(self, eos: tuple[int, ...], prefix: bytes) -> AnyTokenBehind:
-        if (eos, prefix) not in self._behind:
-            self._behind[eos, prefix] = AnyTokenBehind(self._vocabulary(eos), self._size, prefix)
-            while len(self._behind) > _MOST_GRAMMARS:
-                self._behind.popitem(last=False)
-        return self._behind[eos, prefix]
+    def _anything_at(self, where: _Where) -> BoundConstraint:
+        if where not in self._free:
+            eos, prefix, stop = where
+            if stop:
+                self._free[where] = BoundStops(reader_of(None), stop, self._vocabulary(eos), prefix, self._anything)
+            else:
+                self._free[where] = AnyTokenBehind(self._vocabulary(eos), self._size, prefix)
+            while len(self._free) > _MOST_GRAMMARS:
+                self._free.popitem(last=False)
+        return self._free[where]
 
-    def _registered(self, description: Mapping[str, Any], eos: tuple[int, ...], prefix: bytes) -> BoundConstraint:
+    def _registered(self, description: Mapping[str, Any], where: _Where) -> BoundConstraint:
         entry = REGISTRY.get(description["id"], description["process"])
-        key = (self._number, eos, prefix)
+        key = (self._number, where)
         if key not in entry.bound:
-            entry.bound[key] = bound_behind(entry.constraint, self._vocabulary(eos), prefix)
+            eos, prefix, stop = where
+            if stop:
+                entry.bound[key] = BoundStops(reader_of(entry.constraint), stop, self._vocabulary(eos), prefix)
+            else:
+                entry.bound[key] = bound_behind(entry.constraint, self._vocabulary(eos), prefix)
         return entry.bound[key]
 
     def __len__(self) -> int:

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from .. import smc
-from ..awrs import RowFlag
+from ..awrs import Draw, RowFlag
+from ..critic import Critic, Reading
+from ..methods import METHODS
 from ..result import finite_or_none
 from .channel import TokenRecord
 from .options import GroupOptions
 
 STOP = "stop"
+FORCED = "forced"
 LENGTH = "length"
 DEAD = "dead"
 
@@ -31,14 +35,23 @@ class Particle:
     Attributes:
         tokens: all tokens drawn so far, an EOS at the end included.
         log_weight: log of the importance weight so far, resampling included; -inf once dead.
-        status: None while it runs, then "stop" (EOS drawn), "length" (max_tokens reached without) or "dead".
+        status: None while it runs, then "stop" (EOS drawn), "forced" (completed behind max_tokens), "length"
+            (max_tokens reached without) or "dead".
+        reason: why it is dead, where that is not plain.
         request_id: its request inside vLLM while it runs.
+        log_potential: what the critic last said of it; contained in log_weight.
+        accepted: False once it drew a token that the constraint does not allow (method "base").
+        attempt: how often it was drawn again from the start (method "rejection").
     """
 
     tokens: list[int] = field(default_factory=list)
     log_weight: float = 0.0
     status: str | None = None
+    reason: str | None = None
     request_id: str | None = None
+    log_potential: float = 0.0
+    accepted: bool = True
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +65,26 @@ class Fork:
 class ParticleGroup:
     """N particles of one request."""
 
-    def __init__(self, options: GroupOptions, eos: tuple[int, ...]) -> None:
+    def __init__(self, options: GroupOptions, eos: tuple[int, ...], critic: Critic | None = None) -> None:
         """A group whose particles have not drawn anything; `eos` are the ids that end a string."""
         self.options = options
+        self.critic = critic
         self.eos = eos
         self.particles = [Particle() for _ in range(options.particles)]
         self.error: str | None = None
+        self.method = METHODS[options.method]
         self.checks = 0
         self.draws = 0
+        self.exact = 0
         self.flags = 0
         self.resamplings = 0
         self.forks = 0
         self.revived = 0
         self.copied_finished = 0
         self._resampled_at = 0
+        self._unread: set[int] = set()
+        # With what status a particle has a weight in the end.
+        self._counting = (STOP, FORCED, LENGTH) if options.ignore_eos else (STOP, FORCED)
         self._started = time.monotonic()
 
     @property
@@ -84,18 +103,68 @@ class ParticleGroup:
         self.draws += 1
         self.checks += record.checks
         self.flags |= record.flags
+        self.exact += bool(record.flags & RowFlag.EXACT)
         if record.error is not None:
             self.error = record.error
+        if record.flags & RowFlag.REFUSED:
+            particle.accepted = False
         if record.token < 0:
             particle.status = DEAD
+            particle.reason = record.reason
             particle.log_weight = -math.inf
             return
         particle.tokens.append(record.token)
         particle.log_weight += record.log_weight
-        if record.token in self.eos:
-            particle.status = STOP
+        if record.token in self.eos or record.ends:
+            forced = self.options.complete_after is not None and len(particle.tokens) > self.options.complete_after
+            particle.status = FORCED if forced else STOP
         elif finished:
             particle.status = LENGTH
+        self._unread.add(index)
+
+    def criticise(self, read: Callable[[Sequence[int]], bytes]) -> None:
+        """Weigh what was drawn since the last call; `read` turns token ids into bytes.
+
+        Strings that have not ended are weighed only where that can matter, before a resampling.
+        Raises CriticError.
+        """
+        unread, self._unread = sorted(self._unread), set()
+        if self.critic is None:
+            return
+        guiding = self.critic.guides and self.synchronised
+        slots, readings = [], []
+        for slot in unread:
+            particle = self.particles[slot]
+            finished = particle.status in self._counting
+            if finished or (particle.status is None and guiding):
+                ended = bool(particle.tokens) and particle.tokens[-1] in self.eos
+                tokens = tuple(particle.tokens[:-1] if ended else particle.tokens)
+                slots.append(slot)
+                readings.append(Reading(read(tokens), tokens, finished))
+        for slot, potential in zip(slots, self.critic.log_potentials(readings).tolist(), strict=True):
+            particle = self.particles[slot]
+            particle.log_weight += potential - particle.log_potential
+            particle.log_potential = potential
+            if potential == -math.inf:
+                particle.log_weight = -math.inf
+                if particle.status is None:
+                    particle.status, particle.reason = DEAD, "the critic ruled it out"
+
+    def restarts(self) -> list[int]:
+        """Start particles that failed anew, as far as the method allows attempts; returns their slots."""
+        if not self.method.restarts:
+            return []
+        slots = []
+        for slot, particle in enumerate(self.particles):
+            failed = particle.status is not None and particle.status not in self._counting
+            if failed and particle.attempt + 1 < self.options.attempts:
+                self.particles[slot] = Particle(attempt=particle.attempt + 1)
+                slots.append(slot)
+        return slots
+
+    def number(self, slot: int) -> int:
+        """The number under which a slot's particle draws: its own for every attempt."""
+        return slot + self.options.particles * self.particles[slot].attempt
 
     def ahead(self) -> list[Particle]:
         """The live particles that have to wait for shorter ones."""
@@ -133,15 +202,38 @@ class ParticleGroup:
                 self.forks += 1
                 self.revived += replaced.status is not None and source.status is None
                 self.copied_finished += source.status is not None
-                self.particles[slot] = Particle(list(source.tokens), log_weight, source.status, replaced.request_id)
+                self.particles[slot] = Particle(
+                    list(source.tokens),
+                    log_weight,
+                    source.status,
+                    source.reason,
+                    replaced.request_id,
+                    source.log_potential,
+                    source.accepted,
+                )
                 forks.append(Fork(slot, ancestor))
             else:
                 before[slot].log_weight = log_weight
         return forks
 
     def final_log_weights(self) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Log weights (N,) against the target: cut and dead particles count as 0."""
-        return np.array([p.log_weight if p.status == STOP else -math.inf for p in self.particles])
+        """Log weights (N,) against the target: dead particles count as 0, and so do those cut, unless all are to be."""
+        weights = np.array([p.log_weight if p.status in self._counting else -math.inf for p in self.particles])
+        if self.method.restarts:
+            attempts = sum(particle.attempt + 1 for particle in self.particles)
+            accepted = int(np.isfinite(weights).sum())
+            share = smc.acceptance_rate(accepted, len(self.particles), attempts, self.options.attempts)
+            weights += math.log(share * len(self.particles) / accepted) if share > 0 else -math.inf
+        return weights
+
+    def log_evidence(self) -> float:
+        """The log of the evidence estimate; NaN where there is none: without weights, or at temperature 0."""
+        if self.options.target.greedy or self.method.draw == Draw.UNWEIGHED.name:
+            return math.nan
+        if self.method.draw == Draw.FREE.name:
+            accepted = sum(p.accepted and p.status in (STOP, FORCED) for p in self.particles)
+            return math.log(accepted / len(self.particles)) if accepted else -math.inf
+        return smc.log_mean_exp(self.final_log_weights())
 
     def leader(self) -> Particle | None:
         """The particle whose tokens stand for the group, None if all are dead.
@@ -152,7 +244,7 @@ class ParticleGroup:
         masses: dict[tuple[int, ...], float] = {}
         for particle, weight in zip(self.particles, weights, strict=True):
             masses[tuple(particle.tokens)] = masses.get(tuple(particle.tokens), 0.0) + weight
-        complete = [particle for particle in self.particles if particle.status == STOP]
+        complete = [particle for particle in self.particles if particle.status in (STOP, FORCED)]
         if complete:
             return max(complete, key=lambda particle: masses[tuple(particle.tokens)])
         cut = [particle for particle in self.particles if particle.status == LENGTH]
@@ -163,24 +255,31 @@ class ParticleGroup:
         if self.error is not None:
             return {"error": self.error}
         final = self.final_log_weights()
-        evidence = smc.log_mean_exp(final)
+        evidence = self.log_evidence()
         return {
+            "method": self.options.method,
             "particles": [
                 {
                     "token_ids": particle.tokens,
                     "log_weight": finite_or_none(weight),
                     "finish_reason": particle.status,
+                    "accepted": particle.accepted and particle.status in (STOP, FORCED),
+                    "reason": particle.reason,
                 }
                 for particle, weight in zip(self.particles, final.tolist(), strict=True)
             ],
             "eos": list(self.eos),
+            "stop": list(self.options.stop),
             "prefix": self.options.prefix.hex(),
             "log_evidence": finite_or_none(evidence),
+            "evidence_defined": not math.isnan(evidence),
             "ess": float(smc.effective_sample_size(final)),
-            "greedy": self.options.target.greedy,
+            "weights_defined": self.method.weighted and not self.options.target.greedy,
             "stats": {
                 "draws": self.draws,
                 "checks": self.checks,
+                "exact": self.exact,
+                "attempts": sum(particle.attempt + 1 for particle in self.particles),
                 "resamplings": self.resamplings,
                 "forks": self.forks,
                 "revived": self.revived,

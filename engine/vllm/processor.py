@@ -8,15 +8,19 @@ weights leave through `take_records` (see `worker`).
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..awrs import RowRequest, sample_step
+from ..awrs import Draw, RowRequest, sample_step
+from ..completion import Forced, Spelling, completion_of
 from ..constraint import BoundConstraint
 from ..errors import GenerationError, InputError
+from ..estimators import Estimator
+from ..methods import METHODS
+from ..stops import BoundStops
 from . import failures
 from .channel import TokenRecord
 from .compat import (
@@ -36,15 +40,17 @@ from .vocabularies import vocabulary_of
 # Above any logit and finite: penalties of neighbouring requests multiply whole batches, and 0 * inf would be NaN.
 _FORCED = 3.0e38
 
+_EXACT = Estimator("exact")
+
 # Settings of SamplingParams that would bend the target behind the sampler's back, or that nothing would apply: name,
 # the value that means "off", and what to do instead.
 _REFUSED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("n", (1,), "use particles"),
     ("structured_outputs", (None,), "pass a grammar to tamis"),
-    ("stop", (None, []), "make the stop string part of the grammar"),
+    ("stop", (None, []), 'pass it in extra_args["tamis"]'),
     ("stop_token_ids", (None, []), "pass them as eos"),
-    ("ignore_eos", (False,), "pass eos"),
-    ("min_tokens", (0,), "make the length part of the grammar"),
+    ("ignore_eos", (False,), 'pass it in extra_args["tamis"]'),
+    ("min_tokens", (0,), 'pass it in extra_args["tamis"]'),
     ("bad_words", (None, []), "use a predicate"),
     ("allowed_token_ids", (None,), "use a grammar"),
     ("logit_bias", (None, {}), "drop it"),
@@ -78,8 +84,12 @@ class _Row:
     constraint: BoundConstraint | None = None
     state: int = -1
     consumed: int = 0
+    forced: bool = False
     error: str | None = None
-    request: Any = field(default=None)
+
+    @property
+    def draw(self) -> Draw:
+        return Draw[METHODS[self.options.method].draw]
 
     @property
     def length(self) -> int:
@@ -121,6 +131,7 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
         self._rows: dict[int, _Row] = {}
         self._records: dict[str, TokenRecord] = {}
         self._store = ConstraintStore(self._vocabulary, self._size)
+        self._spelling: Spelling | None = None
 
     def is_argmax_invariant(self) -> bool:
         """Never: it decides the argmax."""
@@ -180,17 +191,22 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
         row = _Row(
             key=particle["request_id"],
             options=options,
-            particle=particle["index"],
+            particle=particle["number"],
             prefix=prompt[particle["prompt_length"] :],
             output=output,
             eos=tuple(particle["eos"]),
         )
         try:
-            row.constraint = self._store.bind(options.constraint, particle["constraint_key"], row.eos, options.prefix)
+            row.constraint = self._store.bind(
+                options.constraint, particle["constraint_key"], row.eos, options.prefix, options.stop
+            )
             row.consumed = row.length
-            tokens = np.array(row.prefix + list(output), dtype=np.int32)
+            whole = row.prefix + list(output)
+            tokens = np.array(whole[: options.complete_after], dtype=np.int32)
             row.state = int(row.constraint.replay(tokens)) if tokens.size else int(row.constraint.start)
-            if row.state < 0:
+            if len(whole) > tokens.size:
+                self._force(row, len(whole) - tokens.size)
+            if row.state < 0 and row.draw is not Draw.FREE:
                 raise GenerationError(f"the constraint rejects tokens it accepted before: {tokens.tolist()}")
         except Exception as error:  # whatever a constraint does, only its own request may fail
             row.error = failures.remember(error)
@@ -225,7 +241,7 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
         for row, state in zip(rows, after, strict=True):
             row.state = int(state)
             row.consumed += 1
-            if row.state < 0:
+            if row.state < 0 and row.draw is not Draw.FREE:
                 row.error = failures.remember(
                     GenerationError("the constraint rejects a token that it accepted when asked")
                 )
@@ -249,35 +265,63 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
             if row.error is not None:
                 self._records[row.key] = TokenRecord(-1, float("-inf"), 0, 0, row.error)
 
+    def _force(self, row: _Row, written: int = 0) -> None:
+        """From here on the tokens are those of the shortest completion, of which some may be written already."""
+        assert row.constraint is not None
+        vocabulary = self._vocabulary(row.eos)
+        if self._spelling is None:
+            self._spelling = Spelling(vocabulary)
+        tokens = completion_of(row.constraint, row.state, self._spelling, row.eos)
+        # Without a completion nothing is allowed any more.
+        row.constraint, row.state, row.forced = Forced(tokens or (), self._size), written, True
+
     def _draw_rows(self, rows: list[_Row], logits: torch.Tensor) -> None:
         requests = []
         for row in rows:
             options = row.options
+            if row.length == options.complete_after and not row.forced:
+                self._force(row)
             assert row.constraint is not None
             requests.append(
                 RowRequest(
                     constraint=row.constraint,
                     state=row.state,
                     target=options.target,
-                    estimator=options.estimator,
+                    estimator=_EXACT if row.forced else options.estimator,
                     seed=options.seed,
                     request=options.request,
                     particle=row.particle,
                     step=row.length,
+                    draw=Draw.WEIGHED if row.forced and row.draw is Draw.MODEL else row.draw,
+                    forbidden=row.eos if options.ignore_eos or row.length < options.min_tokens else (),
                 )
             )
         result = sample_step(logits, requests)
         tokens, weights = result.tokens.tolist(), result.log_weights.tolist()
         checks, flags = result.checks.tolist(), result.flags.tolist()
         for position, row in enumerate(rows):
-            known = (*row.prefix, *row.output) if self._verify else None
             self._records[row.key] = TokenRecord(
-                tokens[position], weights[position], checks[position], flags[position], None, known
+                tokens[position],
+                weights[position],
+                checks[position],
+                flags[position],
+                ends=_ends(row, tokens[position]),
+                reason="no completion is known" if row.forced and tokens[position] < 0 else None,
+                tokens=(*row.prefix, *row.output) if self._verify else None,
             )
 
     def _vocabulary(self, eos: tuple[int, ...]) -> Any:
         """The model's vocabulary with these EOS ids."""
         return vocabulary_of(cached_tokenizer_from_config(self._model_config), eos, self._size)
+
+
+def _ends(row: _Row, token: int) -> bool:
+    """Whether a drawn token that is no end token ends the string."""
+    if not row.options.stop or row.forced or token < 0 or token in row.eos:
+        return False
+    assert row.constraint is not None
+    state = np.array([row.state], dtype=np.int64)
+    return bool(row.constraint.advance(state, np.array([token], dtype=np.int32))[0] == BoundStops.ended)
 
 
 def _refuse_conflicts(params: SamplingParams) -> None:

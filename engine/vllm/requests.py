@@ -17,11 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..errors import GenerationError, TamisError
+from ..completion import MOST_TOKENS
+from ..critic import Critic
+from ..errors import GenerationError, InputError, TamisError, shown
 from ..result import Result, result_from_answer
 from . import failures
 from .compat import RequestOutput, RequestOutputKind, SamplingParams
-from .constraints import describe
+from .constraints import describe, describe_critic
 from .options import GROUP_KEY, GroupOptions, check_max_tokens, make_options
 from .vocabularies import text_of, vocabulary_of
 
@@ -29,6 +31,7 @@ from .vocabularies import text_of, vocabulary_of
 def sampling_params(
     grammar: Any = None,
     *,
+    method: str = "awrs",
     particles: int = 1,
     seed: int = 0,
     request: int = 0,
@@ -37,16 +40,22 @@ def sampling_params(
     top_p: float = 1.0,
     top_k: int = 0,
     min_p: float = 0.0,
-    ess_threshold: float = 0.5,
+    ess_threshold: float | None = None,
     resampling: str = "systematic",
-    estimator: str = "des_raj",
+    estimator: str | None = None,
     tail_checks: int | None = None,
+    attempts: int | None = None,
+    at_max_tokens: str = "drop",
+    min_tokens: int = 0,
+    ignore_eos: bool = False,
+    stop: str | Sequence[str] | None = None,
+    critic: Critic | None = None,
     eos: Sequence[int] | None = None,
     prefix: bytes = b"",
 ) -> SamplingParams:
     """vLLM sampling parameters for one particle group; the arguments are those of `Engine.generate`.
 
-    A predicate is kept for as long as these parameters, or vLLM's copy of them, are.
+    A predicate or critic is kept for as long as these parameters, or vLLM's copy of them, are.
 
     Args:
         request: tells apart requests with the same seed; equal (seed, request) give equal randomness.
@@ -58,6 +67,7 @@ def sampling_params(
     """
     options = make_options(
         constraint=describe(grammar),
+        method=method,
         particles=particles,
         seed=seed,
         request=request,
@@ -69,18 +79,31 @@ def sampling_params(
         tail_checks=tail_checks,
         ess_threshold=ess_threshold,
         resampling=resampling,
+        attempts=attempts,
+        complete_after=_complete_after(at_max_tokens, max_tokens),
+        min_tokens=min_tokens,
+        ignore_eos=ignore_eos,
+        stop=stop,
         eos=eos,
         prefix=prefix.hex(),
+        critic=describe_critic(critic),
     )
     return params_of(options, max_tokens)
+
+
+def _complete_after(at_max_tokens: str, max_tokens: int) -> int | None:
+    if at_max_tokens not in ("drop", "complete"):
+        raise InputError(f"at_max_tokens must be 'drop' or 'complete', got {shown(at_max_tokens)}")
+    return max_tokens if at_max_tokens == "complete" else None
 
 
 def params_of(options: GroupOptions, max_tokens: int, *, detokenize: bool = True) -> SamplingParams:
     """Sampling parameters that carry `options`; vLLM itself only ever takes an argmax."""
     check_max_tokens(max_tokens)
+    room = MOST_TOKENS if options.complete_after is not None else 0
     return SamplingParams(
         temperature=0.0,
-        max_tokens=max_tokens,
+        max_tokens=max_tokens + room,
         detokenize=detokenize,
         output_kind=RequestOutputKind.FINAL_ONLY,
         extra_args={GROUP_KEY: options.to_wire()},

@@ -19,7 +19,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ..errors import UnsupportedVllmError
+from ..critic import Critic
+from ..errors import GenerationError, UnsupportedVllmError
+from ..stops import cut
+from . import failures
 from .answers import answer, emit, refusal
 from .channel import ATTRIBUTE, TokenRecord
 from .compat import (
@@ -32,12 +35,14 @@ from .compat import (
     RequestStatus,
     Scheduler,
     SchedulerOutput,
+    cached_tokenizer_from_config,
     check_configuration,
     create_request_queue,
 )
-from .constraints import content_key
+from .constraints import REGISTRY, content_key
 from .group import ParticleGroup
 from .options import GROUP_KEY, PARTICLE_KEY, GroupOptions
+from .vocabularies import bytes_of, vocabulary_of
 
 # Scheduler steps for which later requests may overtake one that does not fit.
 _PATIENCE = 64
@@ -115,6 +120,10 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         size = self.vllm_config.model_config.get_vocab_size()
         if max(eos) >= size:
             return f"eos holds {max(eos)}, but the model's vocabulary ends at {size - 1}"
+        try:
+            _critic_of(options)
+        except GenerationError as error:
+            return str(error)
         return None
 
     def finish_requests(self, request_ids: str | Iterable[str] | None, finished_status: RequestStatus) -> list[Request]:
@@ -230,7 +239,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
 
     def _start(self, leader: Request, options: GroupOptions) -> None:
         eos = options.eos or _model_eos(leader)
-        running = _Running(leader, ParticleGroup(options, eos), content_key(options.constraint))
+        running = _Running(leader, ParticleGroup(options, eos, _critic_of(options)), content_key(options.constraint))
         self.groups[leader.request_id] = running
         self._reserved += options.particles
         for index in range(options.particles):
@@ -250,7 +259,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
             GROUP_KEY: leader.sampling_params.extra_args[GROUP_KEY],
             PARTICLE_KEY: {
                 "request_id": id_,
-                "index": index,
+                "number": group.number(index),
                 "prompt_length": leader.num_prompt_tokens,
                 "eos": list(group.eos),
                 "constraint_key": running.constraint_key,
@@ -330,10 +339,13 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
             self._check(output, record, group.particles[index].tokens, group.eos)
             self.tokens_drawn += 1
             group.receive(index, record, finished)
+            if record.ends and not finished:
+                self._retire(output.request_id)
+                finished = True
         elif finished:
             group.error = group.error or f"vLLM ended a particle with finish reason {output.finish_reason}"
         if finished:
-            del self._particle_of[output.request_id]
+            self._particle_of.pop(output.request_id, None)
             group.particles[index].request_id = None
         return True
 
@@ -354,7 +366,10 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
     def _settle(self, running: _Running, outputs: dict[int, EngineCoreOutputs]) -> None:
         """Resample a group that is in step, and answer for it if none of its particles runs any more."""
         group = running.group
+        self._criticise(group)
         if group.error is None:
+            for slot in group.restarts():
+                self._spawn(running, slot)
             for fork in group.resample():
                 self._retire(group.particles[fork.slot].request_id)
                 group.particles[fork.slot].request_id = None
@@ -364,6 +379,26 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
                 return
         self._dissolve(running)
         emit(outputs, running.leader, answer(running.leader, group, running.events, running.prefill_stats))
+
+    def _criticise(self, group: ParticleGroup) -> None:
+        """Have the group's critic weigh what was drawn, and end the particles that it rules out."""
+        if group.critic is None or group.error is not None:
+            return
+        try:
+            stops = [stop.encode() for stop in group.options.stop]
+            group.criticise(
+                lambda tokens: cut(bytes_of(self._vocabulary(group.eos), tokens, group.options.prefix), stops)
+            )
+        except Exception as error:  # whatever a critic does, only its own request may fail
+            group.error = failures.remember(error)
+        for particle in group.particles:
+            if particle.status is not None:
+                self._retire(particle.request_id)
+                particle.request_id = None
+
+    def _vocabulary(self, eos: tuple[int, ...]) -> Any:
+        config = self.vllm_config.model_config
+        return vocabulary_of(cached_tokenizer_from_config(config), eos, config.get_vocab_size())
 
     def _retire(self, request_id: str | None) -> None:
         """End a particle's request."""
@@ -386,6 +421,14 @@ def _options_of(request: Request) -> GroupOptions | None:
     params = request.sampling_params
     wire = (params.extra_args or {}).get(GROUP_KEY) if params is not None else None
     return None if wire is None else GroupOptions.from_wire(wire)
+
+
+def _critic_of(options: GroupOptions) -> Critic | None:
+    """The critic of a group.  Raises GenerationError if it is out of reach."""
+    if options.critic is None:
+        return None
+    found: Critic = REGISTRY.get(options.critic["id"], options.critic["process"]).constraint
+    return found
 
 
 def _model_eos(leader: Request) -> tuple[int, ...]:

@@ -44,10 +44,15 @@ def vocabulary_of(tokenizer: Any, eos: Sequence[int], size: int | None = None) -
         return kept[key]
 
 
-def text_of(vocabulary: Any, tokens: Sequence[int], prefix: bytes = b"") -> str:
-    """The bytes of tokens behind `prefix` as UTF-8, special tokens by their names; no UTF-8 becomes U+FFFD."""
+def bytes_of(vocabulary: Any, tokens: Sequence[int], prefix: bytes = b"") -> bytes:
+    """The bytes of tokens behind the prefix, special tokens by their names."""
     names = vocabulary.special_tokens
     pieces = (
         vocabulary.token_bytes(token) or names.get(token, "").encode() for token in tokens if token < vocabulary.size
     )
-    return b"".join(pieces)[len(prefix) :].decode("utf-8", errors="replace")
+    return b"".join(pieces)[len(prefix) :]
+
+
+def text_of(vocabulary: Any, tokens: Sequence[int], prefix: bytes = b"") -> str:
+    """The bytes of tokens behind `prefix` as UTF-8, special tokens by their names; no UTF-8 becomes U+FFFD."""
+    return bytes_of(vocabulary, tokens, prefix).decode("utf-8", errors="replace")

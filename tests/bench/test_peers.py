@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from tamis.bench.peers import engines, journal
+from tamis.bench.peers.constraint import PeerConstraint
 from tamis.bench.peers.judging import judge
 from tamis.bench.peers.protocol import Engine, Refused
 from tamis.bench.peers.tokens import Tokens
 from tamis.bench.peers.worker import Failure, Worker
+from tamis.grammars import Vocabulary
 
 SCHEMA = {
     "type": "object",
@@ -141,3 +143,31 @@ def test_a_journal_goes_on_with_the_same_options_only(tmp_path: Path, monkeypatc
     assert again["a"] == [1, 2]
     assert "b" not in again
     assert "a" not in journal.Journal("test", {"seed": 1})
+
+
+@pytest.mark.parametrize("name", [name for name in engines.DEFAULTS if engines.is_installed(name)])
+def test_masks_of_peers_serve_as_constraints(name: str) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"n": {"enum": [1, 22]}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
+    letters = [bytes([byte]) for byte in range(256)]
+    vocabulary = Vocabulary([*letters, b'{"n', None, None], eos_ids=[257, 258])
+    bound = PeerConstraint(name, json.dumps(schema)).bind(vocabulary)
+    text = [256, *b'": 22}']
+    state = bound.start
+    for token in text:
+        states = np.array([state], dtype=np.int64)
+        allowed = bound.check(states, np.array([[token, ord("x"), -1, 257, 258]], dtype=np.int32))[0]
+        assert allowed.tolist() == [True, False, False, False, False]
+        assert not bound.is_complete(state)
+        state = int(bound.advance(states, np.array([token], dtype=np.int32))[0])
+    assert bound.is_complete(state)
+    assert bound.replay(np.array(text, dtype=np.int32)) == state
+    assert bound.replay(np.array([*text[:-2], ord("3")], dtype=np.int32)) == -1
+    ends = bound.check(np.array([state]), np.array([[257, 258]], dtype=np.int32))[0]
+    assert ends.tolist() == [True, True]
+    ended = bound.advance(np.array([state]), np.array([258], dtype=np.int32))
+    assert not bound.mask(int(ended[0])).any()

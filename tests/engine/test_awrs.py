@@ -1,12 +1,13 @@
 """`sample_step`: proper weighting on enumerable rows, the law of the order, and everything that may go wrong."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
-from tamis.engine.awrs import RowError, RowFlag, RowParameters, RowRequest, sample_step
+from tamis.engine.awrs import Draw, RowError, RowFlag, RowParameters, RowRequest, sample_step
 from tamis.engine.device import DeviceOrder
 from tamis.engine.estimators import Estimator
 from tamis.engine.rows import HostOrder
@@ -18,12 +19,16 @@ PATHS = ("host", "device")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 ESTIMATORS = [
     Estimator(),
+    Estimator("murthy", 3),
+    Estimator("murthy", 20),
+    Estimator("exact"),
     Estimator("des_raj", 4),
     Estimator("des_raj", 2),
     Estimator("recursive"),
     Estimator("paper"),
     Estimator("geometric"),
     # Budgets so small that the mask takes over, in the middle of the search or of the second round.
+    Estimator("murthy", 1, budget=2),
     Estimator("des_raj", 1, budget=2),
     Estimator("paper", budget=2),
     Estimator("geometric", budget=2),
@@ -85,7 +90,11 @@ def test_estimators_are_properly_weighted(row, estimator, path):
     p, ok = row
     tokens, weights, checks, flags = simulate(row, estimator, path, 24000)
     assert_properly_weighted(tokens, weights, p / p.sum() * ok)
-    if estimator.budget > 2:
+    if estimator.name == "exact":
+        assert (flags == RowFlag.MASKED | RowFlag.EXACT).all()
+        assert not checks.any()
+        assert weights.std() < 1e-6 * weights.mean()
+    elif estimator.budget > 2:
         assert not flags.any()
     else:
         # The first block may exceed a budget this small; after it the mask takes over.
@@ -101,8 +110,8 @@ def test_valid_mass_of_5e_6_behind_two_rejected_tokens_of_one_half(estimator, pa
     tokens, weights, checks, _ = simulate(PEAKED, estimator, path, 24000)
     assert_properly_weighted(tokens, weights, p / p.sum() * ok)
     assert (weights > 0).all()
-    assert checks.max() <= 3 + max(estimator.tail, 8)
-    if estimator.kind == 0:
+    assert checks.max() <= 3 + max(estimator.tail, 9)
+    if estimator.name != "geometric":
         # Both heavy tokens are always rejected first or in the tail: next to no variance is left.
         assert weights.std() < 0.02 * weights.mean()
 
@@ -111,9 +120,9 @@ def test_valid_mass_of_5e_6_behind_two_rejected_tokens_of_one_half(estimator, pa
 @pytest.mark.parametrize(
     "target", [Target(0.7, 0.8, 0, 0.0), Target(1.5, 1.0, 4, 0.0), Target(1.0, 0.9, 5, 0.12)], ids=str
 )
-@pytest.mark.parametrize("estimator", [Estimator(), Estimator("geometric")], ids=str)
+@pytest.mark.parametrize("estimator", [Estimator(), Estimator("exact"), Estimator("geometric")], ids=str)
 def test_temperature_and_truncation_define_the_target(target, estimator, path):
-    from enumeration import allowed_row
+    from tamis.bench.exactness.enumeration import allowed_row
 
     p, ok = SMALL
     expected, lifted = allowed_row(np.log(p / p.sum()), ok, target)
@@ -124,14 +133,89 @@ def test_temperature_and_truncation_define_the_target(target, estimator, path):
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("estimator", [Estimator(), Estimator("paper"), Estimator("geometric")], ids=str)
+@pytest.mark.parametrize(
+    "estimator", [Estimator(), Estimator("exact"), Estimator("paper"), Estimator("geometric")], ids=str
+)
 def test_truncation_is_lifted_where_it_leaves_nothing(estimator, path):
     p = np.array([0.5, 0.3, 0.1, 0.06, 0.04])
     ok = np.array([0, 0, 0, 1, 1], dtype=bool)
     tokens, weights, _, flags = simulate((p, ok), estimator, path, 8000, Target(top_k=2))
-    assert (flags == RowFlag.TRUNCATION_LIFTED | RowFlag.MASKED).all()
+    assert (flags == RowFlag.TRUNCATION_LIFTED | RowFlag.MASKED | RowFlag.EXACT).all()
     np.testing.assert_allclose(weights, 0.1, rtol=1e-6)
     assert_properly_weighted(tokens, weights, p * ok)
+
+
+def cheap(ok):
+    constraint = fixed(ok)
+    constraint.cheap_masks = True
+    return constraint
+
+
+# One token of 0.99: allowed with most others, allowed alone, refused, refused with most others.
+ONE_HEAVY = np.r_[np.full(6, 0.01 / 11), 0.99, np.full(5, 0.01 / 11)]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("allowed", [range(12), [6], [2, 3, 8], [6, 1], [11]], ids=str)
+def test_auto_under_cheap_masks_tests_peaked_rows_and_masks_the_rest(allowed, path):
+    ok = np.isin(np.arange(12), list(allowed))
+    constraint = cheap(ok)
+    batch = 4000
+    results = [
+        sample_step(logits_of(ONE_HEAVY).expand(batch, -1), requests(constraint, batch, step=step), path=path)
+        for step in range(6)
+    ]
+    tokens = np.concatenate([result.tokens for result in results])
+    weights = np.exp(np.concatenate([result.log_weights for result in results]))
+    flags = np.concatenate([result.flags for result in results])
+    checks = np.concatenate([result.checks for result in results])
+    assert_properly_weighted(tokens, weights, ONE_HEAVY * ok)
+    # A second block follows where the second token is the heavy one.
+    assert set(checks) <= {2, 3}
+    # Where the first allowed token is not the heavy one, the mask has to say how much is allowed.
+    masked = (flags & RowFlag.EXACT) > 0
+    assert masked.mean() < 0.013 if ok[6] else masked.all()
+    assert weights.std() < 0.0102 * weights.mean()
+
+    for row in (SMALL, ZIPF):
+        result = sample_step(logits_of(row[0]).expand(batch, -1), requests(cheap(row[1]), batch), path=path)
+        assert (result.flags == RowFlag.MASKED | RowFlag.EXACT).all()
+        assert not result.checks.any()
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("row", [SMALL, ZIPF], ids=["small", "zipf"])
+def test_unweighed_draws_follow_the_restricted_row(row, path):
+    p, ok = row
+    batch = 8000
+    rows = [replace(request, draw=Draw.UNWEIGHED) for request in requests(fixed(ok), batch)]
+    result = sample_step(logits_of(p).expand(batch, -1), rows, path=path)
+    assert (result.log_weights == 0).all()
+    expected = p[ok] / p[ok].sum() * batch
+    assert stats.chisquare(np.bincount(result.tokens, minlength=p.size)[ok], expected).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("target", [Target(), Target(top_k=3)], ids=str)
+def test_draws_of_the_model_die_or_are_marked_where_they_are_not_allowed(target, path):
+    from tamis.bench.exactness.enumeration import truncated
+
+    p, ok = SMALL
+    batch = 8000
+    rows = requests(fixed(ok), batch, target=target)
+    drawn = sample_step(logits_of(p).expand(batch, -1), [replace(r, draw=Draw.FREE) for r in rows], path=path)
+    row = truncated(p / p.sum(), target)
+    counts = np.bincount(drawn.tokens, minlength=p.size)
+    assert counts[row == 0].sum() == 0
+    assert stats.chisquare(counts[row > 0], row[row > 0] * batch).pvalue > 1e-4
+    assert (((drawn.flags & RowFlag.REFUSED) > 0) == ~ok[drawn.tokens]).all()
+    assert (drawn.log_weights == 0).all()
+
+    model = sample_step(logits_of(p).expand(batch, -1), [replace(r, draw=Draw.MODEL) for r in rows], path=path)
+    assert (model.tokens == np.where(ok[drawn.tokens], drawn.tokens, -1)).all()
+    assert (model.log_weights == np.where(ok[drawn.tokens], 0, -np.inf)).all()
+    assert (((model.flags & RowFlag.DEAD) > 0) == ~ok[drawn.tokens]).all()
+    assert (model.checks == 1).all()
 
 
 def order_of(path, logits, rows, length):
@@ -282,7 +366,7 @@ def test_probabilities_beyond_float32_still_have_their_weight(path):
     result = sample_step(logits, requests(fixed(ok), 4, target=Target(0.01)), path=path)
     assert np.isin(result.tokens, [5, 6]).all()
     np.testing.assert_allclose(result.log_weights, -2000 + np.log1p(np.exp(-1.0)), rtol=1e-6)
-    assert (result.flags == RowFlag.MASKED).all()
+    assert (result.flags == RowFlag.MASKED | RowFlag.EXACT).all()
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -408,3 +492,17 @@ def test_weights_are_exact_where_every_token_was_tested(path):
     assert np.exp(result.log_weights).std() < 1e-9
     assert (result.checks == 9).all()
     assert not result.flags.any()
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("estimator", [Estimator(), Estimator("exact"), Estimator("paper")], ids=str)
+def test_forbidden_tokens_are_not_allowed_whatever_the_constraint_says(estimator, path):
+    p, ok = SMALL
+    batch = 8000
+    rows = requests(fixed(ok), batch, estimator=estimator)
+    forbidden = [replace(row, forbidden=(1, 6)) for row in rows[: batch // 2]]
+    # Rows of the same constraint beside them are not concerned.
+    result = sample_step(logits_of(p).expand(batch, -1), [*forbidden, *rows[batch // 2 :]], path=path)
+    first = slice(batch // 2)
+    assert_properly_weighted(result.tokens[first], np.exp(result.log_weights[first]), p * ok * (np.arange(7) == 4))
+    assert set(result.tokens[batch // 2 :].tolist()) == {1, 4, 6}

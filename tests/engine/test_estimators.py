@@ -1,10 +1,19 @@
 """Estimators by exact enumeration: every order of a small row with its probability, no random numbers."""
 
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
-from tamis.engine.estimators import Estimator, des_raj_weight, geometric_weight, paper_weight, second_round_end
+from tamis.engine.estimators import (
+    Estimator,
+    des_raj_weight,
+    geometric_weight,
+    murthy_share,
+    murthy_weight,
+    paper_weight,
+    second_round_end,
+    tail_tests,
+)
 
 P = np.array([0.45, 0.2, 0.15, 0.12, 0.08])
 PATTERNS = [
@@ -50,6 +59,80 @@ def test_des_raj_is_unbiased_on_every_path(pattern):
         paths[order[: k + 1]] = (mass + probability, total + probability * weight)
     for mass, total in paths.values():
         assert total / mass == pytest.approx(P[ok].sum(), rel=1e-12)
+
+
+def unordered_share(drawn, ok, rest):
+    """Murthy's estimate by its definition: Des Raj's first estimate, ok of the first draw, averaged over all orders."""
+    total, hit = 0.0, 0.0
+    for order in permutations(range(drawn.size)):
+        left = drawn[list(order)][::-1].cumsum()[::-1] + rest
+        probability = np.prod(drawn[list(order)] / left)
+        total += probability
+        hit += probability * ok[order[0]]
+    return hit / total
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_murthys_integrals_are_sums_over_orders(seed):
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(2, 7))
+    # Masses over many orders of magnitude, the rest among them.
+    drawn = np.exp(rng.normal(scale=(0.5, 3.0, 9.0)[seed % 3], size=size))
+    rest = float(np.exp(rng.normal(scale=5.0)))
+    for count in range(size + 1):
+        for chosen in combinations(range(size), count):
+            ok = np.isin(np.arange(size), chosen)
+            assert murthy_share(drawn, ok, rest) == pytest.approx(unordered_share(drawn, ok, rest), rel=1e-7)
+
+
+@pytest.mark.parametrize("size", [40, 200])
+def test_murthys_estimate_of_equal_tokens_is_the_sample_mean(size):
+    ok = np.arange(size) % 7 == 2
+    assert murthy_share(np.full(size, 0.01), ok, 3.0) == pytest.approx(ok.mean(), rel=1e-7)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("most", [1, 2, 3, 8])
+def test_murthy_is_unbiased_on_every_path_with_its_own_number_of_tests(pattern, most):
+    ok = np.array(pattern)
+    paths = {}
+    means = np.zeros(P.size)
+    for order, weights, before, probability in orders(P):
+        answers = ok[list(order)]
+        k = int(answers.argmax())
+        tested = min(k + 1 + tail_tests(most, weights[k] / before[k]), P.size)
+        rest = before[tested] if tested < P.size else 0.0
+        weight = murthy_weight(weights, before, answers, k, tested, rest, tested == P.size)
+        means[order[k]] += probability * weight
+        mass, total = paths.get(order[: k + 1], (0.0, 0.0))
+        paths[order[: k + 1]] = (mass + probability, total + probability * weight)
+    np.testing.assert_allclose(means, P * ok, rtol=1e-7)
+    for mass, total in paths.values():
+        assert total / mass == pytest.approx(P[ok].sum(), rel=1e-7)
+
+
+def test_murthy_varies_less_than_des_raj():
+    p = np.array([0.5, 0.2, 0.1, 0.08, 0.06, 0.04, 0.02])
+    ok = np.array([False, True, False, True, True, False, True])
+    squares = np.zeros(2)
+    for order, weights, before, probability in orders(p):
+        answers = ok[list(order)]
+        k = int(answers.argmax())
+        tested = min(k + 4, p.size)
+        rest = before[tested] if tested < p.size else 0.0
+        everything = tested == p.size
+        squares += probability * np.square(
+            [
+                murthy_weight(weights, before, answers, k, tested, rest, everything) - p[ok].sum(),
+                des_raj_weight(weights, before, answers, k, tested, everything) - p[ok].sum(),
+            ]
+        )
+    assert squares[0] < 0.8 * squares[1]
+
+
+@pytest.mark.parametrize(("share", "expected"), [(1.0, 1), (0.99, 1), (0.9, 1), (0.6, 5), (0.3, 8), (1e-9, 8)])
+def test_fewer_tests_where_little_is_left_open(share, expected):
+    assert tail_tests(8, share) == expected
 
 
 def second_rounds(weights, before, answers, k):
@@ -121,7 +204,10 @@ def test_second_round_waits_for_draws_and_tests():
         ({"tail_checks": 0}, "tail_checks"),
         ({"tail_checks": 2.0}, "tail_checks"),
         ({"budget": 0}, "budget"),
-        ({"name": "paper", "tail_checks": 4}, "estimator 'paper' takes no tail_checks.*use estimator 'des_raj'"),
+        (
+            {"name": "paper", "tail_checks": 4},
+            "estimator 'paper' takes no tail_checks.*use one of auto, murthy, des_raj",
+        ),
         ({"name": "geometric", "tail_checks": 8}, "estimator 'geometric' takes no tail_checks, got tail_checks=8"),
         ({"name": "recursive", "tail_checks": 1}, "estimator 'recursive' takes no tail_checks"),
     ],
@@ -132,8 +218,8 @@ def test_bad_estimators_are_refused(arguments, problem):
 
 
 def test_tail_checks_may_be_left_out():
-    assert Estimator() == Estimator("des_raj", None) == Estimator("des_raj", 8)
-    for name in ("paper", "geometric"):
+    assert Estimator() == Estimator("auto", None) == Estimator("auto", 8)
+    for name in ("paper", "geometric", "exact"):
         assert (Estimator(name, None).tail_checks, Estimator(name).tail) == (None, 0)
 
 

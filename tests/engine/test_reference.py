@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from enumeration import exact_posterior
+from tamis.bench.exactness.enumeration import exact_posterior
 from tamis.engine.estimators import Estimator
 from tamis.engine.predicate import predicate
 from tamis.engine.reference import reference_smc

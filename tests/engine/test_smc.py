@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from tamis.engine.smc import (
+    acceptance_rate,
     effective_sample_size,
     is_dead,
     log_mean_exp,
@@ -88,3 +89,32 @@ def test_posterior_adds_up_equal_outcomes():
     )
     with pytest.raises(ValueError, match="4 log weights"):
         posterior(["a"], log_weights)
+
+
+@pytest.mark.parametrize("p", [0.02, 0.3, 0.9])
+@pytest.mark.parametrize(("particles", "most"), [(1, 1), (1, 4), (3, 2), (5, 7), (2, 40)])
+def test_the_acceptance_rate_is_unbiased(p, particles, most):
+    """By summing over all outcomes of all slots: accepted after so many tries, or given up."""
+    slot = {(1, tries): p * (1 - p) ** (tries - 1) for tries in range(1, most + 1)}
+    slot[0, most] = (1 - p) ** most
+    outcomes = {(0, 0): 1.0}
+    for _ in range(particles):
+        longer = {}
+        for (accepted, tries), mass in outcomes.items():
+            for (more, further), probability in slot.items():
+                key = accepted + more, tries + further
+                longer[key] = longer.get(key, 0.0) + mass * probability
+        outcomes = longer
+    mean = sum(mass * acceptance_rate(accepted, particles, tries, most) for (accepted, tries), mass in outcomes.items())
+    assert mean == pytest.approx(p, rel=1e-10)
+
+
+def test_without_a_bound_the_acceptance_rate_is_the_negative_binomials():
+    assert acceptance_rate(5, 5, 40, 1000) == pytest.approx(4 / 39)
+    assert acceptance_rate(0, 3, 30, 10) == 0.0
+
+
+@pytest.mark.parametrize("sums", [(4, 3, 30, 10), (3, 3, 31, 10), (3, 3, 2, 10), (1, 2, 10, 10)])
+def test_impossible_sums_of_tries_are_refused(sums):
+    with pytest.raises(ValueError, match="cannot be accepted"):
+        acceptance_rate(*sums)

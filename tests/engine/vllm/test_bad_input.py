@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tamis.bench.exactness.llamas import PROMPT
 from tamis.engine import Engine, InputError, ModelNotFoundError, PredicateError, TamisError, predicate
 from tamis.engine.vllm.compat import SamplingParams, VLLMValidationError, tokens_input
 from tamis.engine.vllm.options import GroupOptions
 from tamis.engine.vllm.processor import AwrsProcessor
 from tamis.engine.vllm.requests import sampling_params
 from tamis.grammars import Grammar, GrammarError
-from tiny import PROMPT
 
 NAN = float("nan")
 
@@ -48,6 +48,15 @@ NAN = float("nan")
         (PROMPT, {"resampling": "roulette"}, "roulette.*systematic"),
         (PROMPT, {"estimator": "guess"}, "guess.*des_raj"),
         (PROMPT, {"tail_checks": 0}, "tail_checks"),
+        (PROMPT, {"method": "best"}, "unknown method 'best'; known are awrs, smc_base"),
+        (PROMPT, {"method": ["lcd"]}, "unknown method"),
+        (PROMPT, {"method": "lcd", "estimator": "exact"}, "'lcd' weighs nothing by checks; drop estimator"),
+        (PROMPT, {"method": "base", "tail_checks": 3}, "'base' weighs nothing by checks; drop tail_checks"),
+        (PROMPT, {"method": "rerank", "ess_threshold": 0.5}, "'rerank' never resamples; drop ess_threshold"),
+        (PROMPT, {"attempts": 3}, "'awrs' draws every particle once; drop attempts"),
+        (PROMPT, {"method": "rejection", "attempts": 0}, "attempts must be at least 1"),
+        (PROMPT, {"method": "rejection", "particles": 100, "attempts": 1 << 30}, "below 2..32"),
+        (PROMPT, {"method": "smc_base", "temperature": 0}, "at temperature 0 there is nothing to draw"),
         (PROMPT, {"eos": [99]}, "eos holds 99"),
         (PROMPT, {"eos": []}, "no EOS"),
         (PROMPT, {"eos": 5}, "eos must be a list"),

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from enumeration import exact_posterior
+from tamis.bench.exactness.enumeration import exact_posterior
+from tamis.bench.exactness.llamas import EOS, PROMPT, SIZE, Rows
 from tamis.engine import Engine, Result, predicate
 from tamis.engine.estimators import Estimator
 from tamis.engine.reference import reference_smc
 from tamis.engine.target import Target
 from tamis.engine.vllm.constraints import AnyTokenBehind
 from tamis.grammars import Grammar
-from tiny import EOS, PROMPT, SIZE, Rows
 
 MAX_TOKENS = 6
 GROUPS = 1000
@@ -87,6 +87,55 @@ def assert_mean(values: np.ndarray[Any, Any], expected: float, what: str) -> Non
     assert abs(values.mean() - expected) <= 5 * error + 1e-12, f"{what}: {values.mean()} +- {error}, exact {expected}"
 
 
+@pytest.mark.parametrize("method", ["smc_base", "rerank", "rejection", "base"])
+def test_every_method_estimates_the_same_evidence(engine: Engine, rows: Rows, method: str) -> None:
+    constraint = constraints()["pairs"]
+    exact = text_posterior(exact_posterior(rows, bound(constraint, engine), SIZE, EOS, MAX_TOKENS), engine)
+    results = engine.generate(
+        [PROMPT] * GROUPS, constraint, method=method, particles=PARTICLES, max_tokens=MAX_TOKENS, seed=13
+    )
+    evidence = sum(exact.values())
+    assert_mean(np.array([math.exp(result.log_evidence) for result in results]), evidence, method)
+    if method == "smc_base":
+        assert sum(result.stats.resamplings for result in results) > 0
+    if method == "rejection":
+        assert sum(result.stats.attempts for result in results) > 2 * GROUPS * PARTICLES
+    if method == "base":
+        for sample in (sample for result in results for sample in result.samples):
+            assert sample.accepted == (sample.finish_reason == "stop" and sample.text in exact)
+        return
+    heavy = [text for text, mass in exact.items() if mass > evidence / 50]
+    for text in heavy:
+        assert_mean(np.array([mass_of(result, {text}) for result in results]), exact[text], text)
+    assert {sample.text for result in results for sample in result.samples if sample.weight > 0} <= set(exact)
+
+
+def test_lcd_draws_from_the_masked_rows(engine: Engine, rows: Rows) -> None:
+    """Its law is the product of the masked and renormalised rows: no weights, and not the posterior."""
+    constraint = bound(constraints()["sparse"], engine)
+    open_: list[tuple[tuple[int, ...], int, float]] = [((), constraint.start, 1.0)]
+    masses: dict[tuple[int, ...], float] = {}
+    tokens = np.arange(SIZE, dtype=np.int32)
+    while open_:
+        prefix, state, mass = open_.pop()
+        after = constraint.advance(np.full(SIZE, state, dtype=np.int64), tokens)
+        row = np.exp(rows(prefix).astype(np.float64)) * (after >= 0)
+        for token in np.flatnonzero(row).tolist():
+            longer, share = (*prefix, token), mass * row[token] / row.sum()
+            if token == EOS:
+                masses[longer] = share
+            elif len(longer) < MAX_TOKENS:
+                open_.append((longer, int(after[token]), share))
+    count = GROUPS * 4
+    results = engine.generate(
+        [PROMPT] * (count // 100), constraints()["sparse"], method="lcd", particles=100, max_tokens=MAX_TOKENS
+    )
+    drawn = Counter(sample.token_ids for one in results for sample in one.samples if sample.finish_reason == "stop")
+    assert set(drawn) <= set(masses)
+    for text, mass in masses.items():
+        assert abs(drawn[text] / count - mass) < 5 * math.sqrt(mass * (1 - mass) / count) + 1e-9, text
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -109,7 +158,7 @@ def test_vllm_draws_what_the_reference_draws(engine: Engine, rows: Rows, options
         options.get("temperature", 1.0), options.get("top_p", 1.0), options.get("top_k", 0), options.get("min_p", 0.0)
     )
     tail = {"tail_checks": options["tail_checks"]} if "tail_checks" in options else {}
-    estimator = Estimator(options.get("estimator", "des_raj"), **tail)
+    estimator = Estimator(options.get("estimator", "auto"), **tail)
     same = 0
     for request, result in enumerate(results):
         run = reference_smc(

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from tamis.bench.exactness.llamas import PROMPT
 from tamis.engine import Engine, Progress, generate
 from tamis.engine.generate import close_default_engine
 from tamis.grammars import Grammar, GrammarError, regex, special
-from tiny import PROMPT
 
 GRAMMAR = Grammar("regex", "(ab|ba|cc|d)*")
 

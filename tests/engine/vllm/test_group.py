@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
+from tamis.engine.awrs import RowFlag
 from tamis.engine.result import result_from_answer
 from tamis.engine.vllm.channel import TokenRecord
 from tamis.engine.vllm.group import ParticleGroup
-from tamis.engine.vllm.options import GroupOptions
+from tamis.engine.vllm.options import GroupOptions, make_options
 
 EOS = 9
 
@@ -94,6 +96,58 @@ def test_the_leader_is_the_heaviest_string_not_the_heaviest_particle() -> None:
     result = result_from_answer(some.answer(), lambda tokens: str(tokens[0]))
     assert result.text == "2"
     assert result.posterior() == pytest.approx({"2": 0.6, "1": 0.4})
+
+
+def of_method(method: str, particles: int, **options: Any) -> ParticleGroup:
+    return ParticleGroup(
+        make_options(constraint={"kind": "anything"}, method=method, particles=particles, **options), (EOS,)
+    )
+
+
+def test_rejection_starts_failed_particles_anew_and_counts_the_tries() -> None:
+    some = of_method("rejection", 2, attempts=3)
+    some.receive(0, record(-1, -math.inf), finished=True)
+    some.receive(1, record(EOS), finished=True)
+    assert some.restarts() == [0]
+    assert some.particles[0].status is None
+    # Numbers of attempts differ from those of all slots.
+    assert [some.number(slot) for slot in range(2)] == [2, 1]
+    some.receive(0, record(1), finished=True)
+    assert some.particles[0].status == "length"
+    assert some.restarts() == [0]
+    some.receive(0, record(-1, -math.inf), finished=True)
+    assert some.restarts() == []
+    result = result_from_answer(some.answer(), str)
+    assert result.stats.attempts == 4
+    assert [sample.finish_reason for sample in result.samples] == ["dead", "stop"]
+    # One of two slots after four tries of at most three each: accepted at its first try in the only way there is.
+    assert result.log_evidence == pytest.approx(math.log(1 / 2))
+    assert result.samples[1].weight == 1
+
+
+def test_base_keeps_what_is_refused_and_says_so() -> None:
+    some = of_method("base", 3)
+    for index in range(3):
+        some.receive(index, TokenRecord(1, 0.0, 1, RowFlag.REFUSED if index == 0 else 0), finished=False)
+    some.receive(0, TokenRecord(EOS, 0.0, 1, RowFlag.REFUSED), finished=True)
+    some.receive(1, record(EOS), finished=True)
+    some.receive(2, record(1), finished=True)
+    result = result_from_answer(some.answer(), str)
+    assert [sample.accepted for sample in result.samples] == [False, True, False]
+    assert [sample.weight for sample in result.samples] == [0.5, 0.5, 0.0]
+    assert result.log_evidence == pytest.approx(math.log(1 / 3))
+    assert not result.weights_defined
+
+
+@pytest.mark.parametrize(("method", "options"), [("lcd", {}), ("awrs", {"temperature": 0.0})])
+def test_what_does_not_weigh_estimates_no_evidence(method: str, options: dict[str, Any]) -> None:
+    some = of_method(method, 1, **options)
+    some.receive(0, record(EOS), finished=True)
+    result = result_from_answer(some.answer(), str)
+    assert math.isnan(result.log_evidence)
+    assert result.to_dict()["log_evidence"] is None
+    assert not result.weights_defined
+    assert result.text is not None
 
 
 def test_an_error_is_the_answer() -> None:

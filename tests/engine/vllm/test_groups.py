@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tamis.bench.exactness.llamas import PROMPT
 from tamis.engine import Engine, PredicateError, Progress, Result, predicate
 from tamis.engine.vllm.constraints import REGISTRY
 from tamis.grammars import Grammar
-from tiny import PROMPT
 
 LONG = Grammar("regex", "(a|b|c|d){100}")
 PAIRS = Grammar("regex", "(ab|ba|cc|d)*")

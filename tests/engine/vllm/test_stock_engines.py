@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tamis.bench.exactness.llamas import PROMPT
 from tamis.engine import Engine
 from tamis.grammars import Grammar
-from tiny import PROMPT
 
 
 def run(kind: str, folder: Path) -> dict[str, Any]:

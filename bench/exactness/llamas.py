@@ -1,4 +1,4 @@
-"""A Llama small enough to enumerate, as vLLM and as transformers see it."""
+"""Llamas small enough to enumerate, as vLLM and as transformers see them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ EOS = 0
 SIZE = 1 + len(PIECES)
 PROMPT = [1, 2, 3]
 
+# Long enough for a thousand strings under a grammar, short enough to go through all of them.
+MAX_TOKENS = 6
 
-def save(folder: Path, *, seed: int = 2, sharpness: float = 1.0) -> Path:
-    """Write a random float32 Llama over `SIZE` tokens, with a tokenizer, and return its folder."""
+
+def make(seed: int = 2, sharpness: float = 1.0) -> LlamaForCausalLM:
+    """A random float32 Llama over `SIZE` tokens; the sharper, the further its rows are from uniform."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=SIZE,
@@ -40,7 +43,17 @@ def save(folder: Path, *, seed: int = 2, sharpness: float = 1.0) -> Path:
         for parameter in model.parameters():
             if parameter.ndim == 2:
                 parameter.normal_(0.0, sharpness / parameter.shape[1] ** 0.5)
-    model.save_pretrained(folder)
+    return model.eval()
+
+
+def load(folder: Path) -> LlamaForCausalLM:
+    """The model that `save` wrote."""
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+
+def save(folder: Path, *, seed: int = 2, sharpness: float = 1.0) -> Path:
+    """Write such a model with a tokenizer, and return its folder."""
+    make(seed, sharpness).save_pretrained(folder)
     vocabulary = {"<eos>": EOS, **{piece: 1 + i for i, piece in enumerate(PIECES)}}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[("a", "b"), ("b", "a"), ("c", "c")]))
     tokenizer.add_special_tokens([AddedToken("<eos>", special=True)])
@@ -56,9 +69,9 @@ def save(folder: Path, *, seed: int = 2, sharpness: float = 1.0) -> Path:
 class Rows:
     """The model's logits after any tokens, computed by transformers and remembered."""
 
-    def __init__(self, folder: Path, prompt: list[int]) -> None:
-        """Of the model in `folder`, after `prompt`."""
-        self._model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    def __init__(self, model: LlamaForCausalLM, prompt: list[int]) -> None:
+        """Of `model`, after `prompt`."""
+        self._model = model
         self._prompt = prompt
         self._known: dict[tuple[int, ...], NDArray[np.float32]] = {}
 
