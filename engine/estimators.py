@@ -102,7 +102,7 @@ def tail_tests(most: int, share: float) -> int:
     deviation of (1 - q) sqrt(z (1 - z)) / (q + (1 - q) z), which is at most (1 - q) / (2 sqrt(q)) whatever z is. For a
     given number of tests over all rows the variance is least when each row's is proportional to that deviation.
     """
-    return max(1, int(np.ceil(most * min(1.0, (1.0 - share) / np.sqrt(share)))))
+    return int(max(1, np.ceil(most * min(1.0, (1.0 - share) / np.sqrt(share)))))
 
 
 @kernel

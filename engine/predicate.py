@@ -27,7 +27,12 @@ _SHOWN = 120
 
 
 class PredicateError(TamisError, RuntimeError):
-    """A predicate raised or broke its contract; the message names it and the prefix, `__cause__` is what it raised."""
+    """A predicate raised or broke its contract; the message names it and the prefix, `__cause__` is what it raised.
+
+    `kills`: only the particle that asked is lost, with the message as its reason (`on_error="kill"`).
+    """
+
+    kills = False
 
 
 @runtime_checkable
@@ -47,6 +52,10 @@ def predicate(
     *,
     name: str | None = None,
     on: Literal["text", "bytes"] = "text",
+    batch: bool = False,
+    workers: int = 0,
+    timeout: float | None = None,
+    on_error: Literal["raise", "kill"] | None = None,
 ) -> "Predicate":
     """A constraint from any Python callable.
 
@@ -59,8 +68,15 @@ def predicate(
         only: bytes of a character that is not finished yet are held back, and a string cannot end within one; bytes
         that are no UTF-8 are rejected.
 
+    batch: whether the functions get a list of prefixes, all that are asked about at once, and return as many answers.
+    workers: run the functions in so many processes of their own, several prefixes at a time; for slow functions, which
+        then must be picklable (cloudpickle takes lambdas and closures). timeout: seconds that one call may take there.
+    on_error: "raise" fails the request when a function raises; "kill" loses only the particle that asked, which ends
+        "dead" with a reason, and counts in `Statistics.failures`: the target then lacks what was to be asked about.
+        With workers the default is "kill", else "raise".
+
     The result can be intersected with grammars and other predicates by `&`. It can be pickled if its callables can.
-    Raises TypeError for anything else.
+    Raises TypeError or ValueError for anything else.
     """
     incremental = _is_incremental(check)
     if not incremental and not callable(check):
@@ -71,9 +87,24 @@ def predicate(
         raise TypeError(f"complete must be a callable, got {complete!r}")
     if on not in ("text", "bytes"):
         raise ValueError(f"on must be 'text' or 'bytes', got {on!r}")
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 0:
+        raise ValueError(f"workers must be an integer of at least 0, got {shown(workers)}")
+    if incremental and (batch or workers):
+        raise TypeError("an incremental predicate is asked step by step; leave batch and workers out")
+    if batch and workers:
+        raise ValueError("workers get one prefix at a time; leave batch or workers out")
+    if timeout is not None:
+        if not workers:
+            raise ValueError("a time limit needs processes that can be ended; give workers, or leave timeout out")
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
+            raise ValueError(f"timeout must be a positive number of seconds, got {shown(timeout)}")
+    if on_error is None:
+        on_error = "kill" if workers else "raise"
+    if on_error not in ("raise", "kill"):
+        raise ValueError(f"on_error must be 'raise' or 'kill', got {shown(on_error)}")
     if name is None:
         name = getattr(check, "__qualname__", None) or type(check).__qualname__
-    return Predicate(check, complete, name, on)
+    return Predicate(check, complete, name, on, bool(batch), workers, timeout, on_error)
 
 
 def _is_incremental(check: object) -> bool:
@@ -86,6 +117,18 @@ def _truth(function: Callable[..., Any], *arguments: object) -> bool:
     return bool(function(*arguments))
 
 
+def _truths(function: Callable[..., Any], arguments: list[Any]) -> list[bool]:
+    """The truth values of what a function of lists returns."""
+    return [bool(answer) for answer in function(arguments)]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a call in a process of its own has no answer."""
+
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class Predicate:
     """A constraint written in Python; see `predicate`."""
@@ -94,6 +137,10 @@ class Predicate:
     complete: Callable[..., Any] | None
     name: str
     on: Literal["text", "bytes"]
+    batch: bool = False
+    workers: int = 0
+    timeout: float | None = None
+    on_error: Literal["raise", "kill"] = "raise"
 
     def bind(self, vocabulary: TokenVocabulary, prefix: bytes = b"") -> "BoundPredicate":
         """The predicate over the tokens of `vocabulary`; it sees what stands behind `prefix`, which must come first."""
@@ -231,7 +278,9 @@ class BoundPredicate(TokenByToken):
         prefix = (self._prefix(state) + piece).decode("utf-8", errors="backslashreplace")
         if len(prefix) > _SHOWN:
             prefix = f"...{prefix[-_SHOWN:]}"
-        return PredicateError(f"predicate {self._source.name!r} {what} (for the prefix {prefix!r})")
+        error = PredicateError(f"predicate {self._source.name!r} {what} (for the prefix {prefix!r})")
+        error.kills = self._source.on_error == "kill"
+        return error
 
     def _answer(self, state: int, token: int) -> bool:
         """Whether `token` may come next, from the cache if it was asked lately."""
@@ -259,8 +308,12 @@ class BoundPredicate(TokenByToken):
             return unread.startswith(piece)
         return piece.startswith(unread) and self._allows(state, piece[len(unread) :])
 
+    def _prepare(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> None:
+        """Called before all the tokens (S, K) are asked about: answers may be had for many at once."""
+
     def check(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Whether tokens (S, K) may come next in states (S,), one call of the predicate per new token."""
+        self._prepare(states, tokens)
         answers = np.zeros(tokens.shape, dtype=np.bool_)
         for row, state in enumerate(states.tolist()):
             for column, token in enumerate(tokens[row].tolist()):
@@ -356,6 +409,9 @@ class _BoundFunction(BoundPredicate):
         self._check = source.check
         self._accept = source.check if source.complete is None else source.complete
         self._recent: OrderedDict[int, bytes] = OrderedDict()
+        # What was asked beforehand, by role and argument.
+        self._known: dict[tuple[str, Any], bool | Failure] = {}
+        self._pool: Any = None
 
     def _prefix(self, state: int) -> bytes:
         """The bytes read up to `state`; joined once, then remembered for a while."""
@@ -367,29 +423,93 @@ class _BoundFunction(BoundPredicate):
                 self._recent.popitem(last=False)
         return prefix
 
-    def _allows(self, state: int, piece: bytes) -> bool:
-        """Ask the function about the longer prefix, unless no whole character was added."""
+    def _question(self, role: str, state: int, piece: bytes) -> bool | bytes | str:
+        """What the function has to be asked, or the answer where it need not be asked.
+
+        It need not where no whole character was added, or where the bytes are no text.
+        """
         prefix = self._prefix(state) + piece
         if self._source.on == "bytes":
-            return self._judge(self._check, state, piece, prefix)  # type: ignore[arg-type]
+            return prefix
         try:
+            if role == "complete":
+                return prefix.decode("utf-8")
             text, used = codecs.utf_8_decode(prefix, "strict", False)
         except UnicodeDecodeError:
             return False
-        if used <= len(prefix) - len(piece):
-            return True
-        return self._judge(self._check, state, piece, text)  # type: ignore[arg-type]
+        return True if used <= len(prefix) - len(piece) else text
+
+    def _allows(self, state: int, piece: bytes) -> bool:
+        """Ask the function about the longer prefix."""
+        return self._ask("check", state, piece)
 
     def _complete(self, state: int) -> bool:
-        """Ask the function about the whole string; a string within a character is never complete."""
-        prefix = self._prefix(state)
-        if self._source.on == "bytes":
-            return self._judge(self._accept, state, b"", prefix)  # type: ignore[arg-type]
-        try:
-            text = prefix.decode("utf-8")
-        except UnicodeDecodeError:
-            return False
-        return self._judge(self._accept, state, b"", text)  # type: ignore[arg-type]
+        """Ask the function about the whole string."""
+        return self._ask("complete", state, b"")
+
+    def _ask(self, role: str, state: int, piece: bytes) -> bool:
+        """The answer of the function of a role, from what is known if it was asked beforehand."""
+        question = self._question(role, state, piece)
+        if isinstance(question, bool):
+            return question
+        if not self._source.batch and not self._source.workers:
+            function: Any = self._check if role == "check" else self._accept
+            return self._judge(function, state, piece, question)
+        if (role, question) not in self._known:
+            self._ask_all([(role, question)], state, piece)
+        answer = self._known[role, question]
+        if isinstance(answer, Failure):
+            raise self._failure(state, piece, answer.why)
+        return answer
+
+    def _prepare(self, states: NDArray[np.int64], tokens: NDArray[np.int32]) -> None:
+        """Ask about all new prefixes at once, where the predicate takes several."""
+        if not self._source.batch and not self._source.workers:
+            return
+        calls: dict[tuple[str, Any], None] = {}
+        for row, state in enumerate(states.tolist()):
+            for token in tokens[row].tolist():
+                call = self._call_for(state, token)
+                if call is not None and call not in self._known:
+                    calls[call] = None
+        if calls:
+            self._ask_all(list(calls), int(states[0]), b"")
+
+    def _call_for(self, state: int, token: int) -> tuple[str, Any] | None:
+        """What has to be asked about a token, if anything."""
+        if state in (-1, self._ENDED) or token < 0 or (state, token) in self._answers:
+            return None
+        unread = self._unread[state]
+        if token in self._eos:
+            question = False if unread else self._question("complete", state, b"")
+            return None if isinstance(question, bool) else ("complete", question)
+        piece = self._vocabulary.token_bytes(token) if token < self._vocabulary.size else None
+        if not piece or len(piece) <= len(unread) or not piece.startswith(unread):
+            return None
+        question = self._question("check", state, piece[len(unread) :])
+        return None if isinstance(question, bool) else ("check", question)
+
+    def _ask_all(self, calls: list[tuple[str, Any]], state: int, piece: bytes) -> None:
+        """Answer calls, by the pool or by the functions that take lists; errors of these name `state` and `piece`."""
+        if len(self._known) > _ANSWER_CACHE:
+            self._known.clear()
+        if self._source.workers:
+            if self._pool is None:
+                from .pool import Pool
+
+                functions = {"check": self._check, "complete": self._accept}
+                self._pool = Pool(functions, self._source.workers, self._source.timeout)
+            self._known.update(zip(calls, self._pool.answers(calls), strict=True))
+            return
+        for role, function in (("check", self._check), ("complete", self._accept)):
+            arguments = [argument for asked, argument in calls if asked == role]
+            if not arguments:
+                continue
+            answers = self._call(_truths, state, piece, function, arguments)
+            if len(answers) != len(arguments):
+                what = f"broke its contract: it returned {len(answers)} answers for {len(arguments)} prefixes"
+                raise self._failure(state, piece, what)
+            self._known.update({(role, argument): answer for argument, answer in zip(arguments, answers, strict=True)})
 
 
 class _BoundIncremental(BoundPredicate):

@@ -46,6 +46,8 @@ class Statistics:
         checks: tokens whose admissibility the constraint was asked for.
         checks_per_token: their ratio.
         exact: tokens whose weight came from the constraint's mask and is exact, instead of from checks.
+        failures: particles lost because a predicate raised or took too long: where there are any, the target lacks
+            what it was to be asked about, and evidence and weights are those of what is left.
         attempts: how often particles were drawn from the start: once each, except by method "rejection".
         resamplings: resampling events.
         forks: slots that continued from another particle, `revived` of them dead or finished before,
@@ -58,6 +60,7 @@ class Statistics:
     checks: int
     checks_per_token: float
     exact: int
+    failures: int
     attempts: int
     resamplings: int
     forks: int
@@ -177,6 +180,7 @@ def result_from_answer(answer: Mapping[str, Any], decode: Callable[[Sequence[int
             checks=counts["checks"],
             checks_per_token=counts["checks"] / max(counts["draws"], 1),
             exact=counts["exact"],
+            failures=counts["failures"],
             attempts=counts["attempts"],
             resamplings=counts["resamplings"],
             forks=counts["forks"],

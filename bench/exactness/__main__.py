@@ -40,7 +40,7 @@ def grammars() -> dict[str, Any]:
         "sparse": regex("(ab|bac|ccd|da)+"),
         "lure": regex("[abc]d[abcd]{4}|c[abc]"),
         "nested": ebnf('root ::= "a" root "b" | "c" root "d" | "cc"'),
-        "mixture": regex("[abc]{2,6}") & predicate(lambda s: "bb" not in s, complete=lambda s: s[0] == s[-1]),
+        "mixture": predicate(lambda s: "bb" not in s, complete=lambda s: s[0] == s[-1]) & regex("[abc]{2,6}"),
     }
 
 

@@ -17,7 +17,7 @@ def truncated(probabilities: NDArray[np.float64], target: Target) -> NDArray[np.
         ordered = np.sort(row)[::-1]
         last = np.searchsorted(np.cumsum(ordered), target.top_p * row.sum())
         row = np.where(row >= ordered[min(int(last), row.size - 1)], row, 0.0)
-    return row / row.sum()
+    return np.asarray(row / row.sum(), dtype=np.float64)
 
 
 def allowed_row(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...engine.constraint import MaskCache, TokenByToken, TokenVocabulary
 from . import engines
-from .protocol import Matcher
+from .protocol import Engine, Matcher
 from .tokens import Tokens
 
 _MATCHERS = 4096
@@ -58,7 +58,7 @@ class BoundPeer(TokenByToken):
     cheap_masks = True
     _ENDED = 1
 
-    def __init__(self, engine: engines.Engine, source: PeerConstraint, vocabulary: TokenVocabulary) -> None:
+    def __init__(self, engine: Engine, source: PeerConstraint, vocabulary: TokenVocabulary) -> None:
         """Compile the schema of `source`."""
         self._engine = engine
         self._compiled = engine.compile(source.schema)

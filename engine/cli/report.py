@@ -67,6 +67,8 @@ def print_result(result: Result, constraint: Grammar | None) -> None:
         summary.add_row(
             "note", "truncation (top-k, top-p, min-p) left no allowed token at least once and was lifted there"
         )
+    if stats.failures:
+        summary.add_row("note", f"{stats.failures} particles were lost because a predicate failed")
     if result.text is None:
         summary.add_row("result", f"no sample is complete: {NOT_COMPLETE[result.status]}")
     console.print(summary)

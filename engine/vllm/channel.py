@@ -19,6 +19,7 @@ class TokenRecord:
         checks: how many tokens the constraint was asked about.
         flags: bit set, see `tamis.engine.awrs`.
         ends: whether the token ends the string although it is no end token: a stop string.
+        failed: whether that is because its predicate failed.
         reason: why the particle is dead, where the constraint does not say so itself.
         error: why no token could be drawn (then `token` is -1), else None.
         tokens: all tokens the worker believes this particle has, the new one not included; sent only when
@@ -32,6 +33,7 @@ class TokenRecord:
     error: str | None = None
     ends: bool = False
     reason: str | None = None
+    failed: bool = False
     tokens: tuple[int, ...] | None = None
 
 

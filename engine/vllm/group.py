@@ -76,6 +76,7 @@ class ParticleGroup:
         self.checks = 0
         self.draws = 0
         self.exact = 0
+        self.failures = 0
         self.flags = 0
         self.resamplings = 0
         self.forks = 0
@@ -104,6 +105,7 @@ class ParticleGroup:
         self.checks += record.checks
         self.flags |= record.flags
         self.exact += bool(record.flags & RowFlag.EXACT)
+        self.failures += record.failed
         if record.error is not None:
             self.error = record.error
         if record.flags & RowFlag.REFUSED:
@@ -279,6 +281,7 @@ class ParticleGroup:
                 "draws": self.draws,
                 "checks": self.checks,
                 "exact": self.exact,
+                "failures": self.failures,
                 "attempts": sum(particle.attempt + 1 for particle in self.particles),
                 "resamplings": self.resamplings,
                 "forks": self.forks,

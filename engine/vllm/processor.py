@@ -86,10 +86,22 @@ class _Row:
     consumed: int = 0
     forced: bool = False
     error: str | None = None
+    reason: str | None = None
 
     @property
     def draw(self) -> Draw:
         return Draw[METHODS[self.options.method].draw]
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None or self.reason is not None
+
+    def fail(self, error: Exception) -> None:
+        """Lose the particle, or the whole request, as the error says."""
+        if getattr(error, "kills", False):
+            self.reason = str(error)
+        else:
+            self.error = failures.remember(error)
 
     @property
     def length(self) -> int:
@@ -169,7 +181,7 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
             return logits
         indices = sorted(self._rows)
         rows = [self._rows[index] for index in indices]
-        self._advance([row for row in rows if row.error is None])
+        self._advance([row for row in rows if not row.failed])
         # Most batches hold particles only, in order: then no row needs to be copied.
         whole = len(indices) == logits.shape[0]
         self._draw(rows, logits if whole else logits[torch.tensor(indices, device=logits.device)])
@@ -178,7 +190,7 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
             record = self._records[row.key]
             # A dead particle ends itself: vLLM finishes it at EOS, the scheduler knows better from the record.
             forced.append(record.token if record.token >= 0 else row.eos[0])
-        failed = [index for index, row in zip(indices, rows, strict=True) if row.error is not None]
+        failed = [index for index, row in zip(indices, rows, strict=True) if row.failed]
         if failed:
             logits[torch.tensor(failed, device=logits.device)] = 0.0
         where = torch.tensor(indices, device=logits.device)
@@ -209,7 +221,7 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
             if row.state < 0 and row.draw is not Draw.FREE:
                 raise GenerationError(f"the constraint rejects tokens it accepted before: {tokens.tolist()}")
         except Exception as error:  # whatever a constraint does, only its own request may fail
-            row.error = failures.remember(error)
+            row.fail(error)
         return row
 
     def _advance(self, rows: list[_Row]) -> None:
@@ -217,7 +229,7 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
         while True:
             behind: defaultdict[int, list[_Row]] = defaultdict(list)
             for row in rows:
-                if row.consumed < row.length and row.error is None:
+                if row.consumed < row.length and not row.failed:
                     behind[id(row.constraint)].append(row)
             if not behind:
                 return
@@ -233,7 +245,7 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
             after = constraint.advance(states, tokens)
         except Exception as error:  # see _enter
             if len(rows) == 1:
-                rows[0].error = failures.remember(error)
+                rows[0].fail(error)
             else:
                 for row in rows:
                     self._advance_one([row])
@@ -248,7 +260,7 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
 
     def _draw(self, rows: list[_Row], logits: torch.Tensor) -> None:
         """Draw one token per row and keep the records."""
-        alive = [position for position, row in enumerate(rows) if row.error is None]
+        alive = [position for position, row in enumerate(rows) if not row.failed]
         if alive:
             some = rows if len(alive) == len(rows) else [rows[position] for position in alive]
             part = logits if some is rows else logits[torch.tensor(alive, device=logits.device)]
@@ -256,14 +268,16 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
                 self._draw_rows(some, part)
             except Exception as error:
                 if len(some) == 1:
-                    some[0].error = failures.remember(error)
+                    some[0].fail(error)
                 else:
                     # One request's constraint must not take the others down: find it row by row.
                     for position, row in enumerate(some):
                         self._draw([row], part[position : position + 1])
         for row in rows:
-            if row.error is not None:
-                self._records[row.key] = TokenRecord(-1, float("-inf"), 0, 0, row.error)
+            if row.failed:
+                self._records[row.key] = TokenRecord(
+                    -1, float("-inf"), 0, 0, row.error, reason=row.reason, failed=row.reason is not None
+                )
 
     def _force(self, row: _Row, written: int = 0) -> None:
         """From here on the tokens are those of the shortest completion, of which some may be written already."""

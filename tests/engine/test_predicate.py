@@ -1,6 +1,8 @@
 """Python predicates: functions of text or bytes, incremental objects, intersections, errors, pickling."""
 
+import os
 import pickle
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -269,3 +271,89 @@ def test_arguments_that_are_no_predicates(arguments, problem):
         predicate(*arguments)
     with pytest.raises(ValueError, match="'text' or 'bytes'"):
         predicate(len, on="tokens")
+
+
+LETTERS = ListVocabulary([b"a", b"b", "é".encode(), b"ab", None], [4])
+EVERYTHING = np.arange(5, dtype=np.int32)[None, :]
+
+
+def answers_of(source):
+    bound = source.bind(LETTERS)
+    state = int(bound.advance(np.array([bound.start]), np.array([0], dtype=np.int32))[0])
+    return bound, bound.check(np.array([bound.start, state]), np.repeat(EVERYTHING, 2, axis=0)).tolist()
+
+
+def no_bb(text):
+    return "bb" not in text and len(text) < 3
+
+
+def even(text):
+    return len(text) % 2 == 0
+
+
+def test_batches_and_workers_answer_as_plain_functions_do():
+    _, expected = answers_of(predicate(no_bb, even))
+    asked = []
+    batched = predicate(
+        lambda texts: asked.append(list(texts)) or [no_bb(text) for text in texts],
+        lambda texts: [even(text) for text in texts],
+        batch=True,
+    )
+    _, found = answers_of(batched)
+    assert found == expected
+    # One call for the advance, one for all prefixes of the check; what is known is not asked again.
+    assert asked == [["a"], ["b", "é", "ab", "aa", "aé", "aab"]]
+    bound, found = answers_of(predicate(lambda text: no_bb(text), lambda text: even(text), workers=2, timeout=30))
+    assert found == expected
+    bound._pool.close()
+
+
+def test_the_functions_of_a_batch_return_an_answer_each():
+    bound = predicate(lambda texts: [True], batch=True).bind(LETTERS)
+    with pytest.raises(PredicateError, match="returned 1 answers for 4 prefixes"):
+        bound.check(np.array([0]), EVERYTHING)
+
+
+def slow(text):
+    if text == "b":
+        time.sleep(60)
+    if text == "é":
+        raise ValueError("no accents")
+    if text == "ab":
+        os._exit(3)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [(1, "gave no answer within 0.5 seconds"), (2, "raised ValueError: no accents"), (3, "ended its process")],
+)
+def test_a_call_that_fails_in_a_worker_kills_and_others_go_on(token, said):
+    bound = predicate(slow, workers=2, timeout=0.5).bind(LETTERS)
+    try:
+        with pytest.raises(PredicateError, match=said) as caught:
+            bound.check(np.array([0]), np.array([[0, token]], dtype=np.int32))
+        assert caught.value.kills
+        assert bound.check(np.array([0]), np.array([[0]], dtype=np.int32)).tolist() == [[True]]
+        # The failure is remembered, and costs its time once.
+        started = time.monotonic()
+        with pytest.raises(PredicateError, match=said):
+            bound.check(np.array([0]), np.array([[token]], dtype=np.int32))
+        assert time.monotonic() - started < 0.4
+    finally:
+        bound._pool.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"workers": -1}, ValueError, "workers must be"),
+        ({"workers": 1, "batch": True}, ValueError, "leave batch or workers out"),
+        ({"timeout": 1.0}, ValueError, "give workers"),
+        ({"workers": 1, "timeout": 0}, ValueError, "timeout must be"),
+        ({"on_error": "ignore"}, ValueError, "on_error must be"),
+    ],
+)
+def test_bad_options_of_predicates_are_refused(options, error, said):
+    with pytest.raises(error, match=said):
+        predicate(no_bb, **options)

@@ -220,3 +220,25 @@ def test_the_context_cuts_as_max_tokens_does(engine: Engine) -> None:
     result = engine.generate(prompt, LONG, particles=4, max_tokens=100, ess_threshold=1.0)
     assert result.status == "length"
     assert all(len(sample.token_ids) == 10 for sample in result.samples)
+
+
+def test_a_predicate_that_may_kill_loses_its_particle_only(engine: Engine) -> None:
+    def picky(text: str) -> bool:
+        if text.startswith("b"):
+            raise ValueError("no b")
+        return len(text) < 6
+
+    result = engine.generate(
+        PROMPT, predicate(picky, on_error="kill"), particles=60, max_tokens=8, seed=1, ess_threshold=0.0
+    )
+    lost = [sample for sample in result.samples if sample.reason is not None]
+    assert 0 < len(lost) < 60
+    assert result.stats.failures == len(lost)
+    for sample in lost:
+        assert sample.finish_reason == "dead"
+        assert "predicate" in str(sample.reason)
+        assert "raised ValueError: no b" in str(sample.reason)
+    assert any(sample.accepted for sample in result.samples)
+    with pytest.raises(PredicateError, match="no b"):
+        engine.generate(PROMPT, predicate(picky), particles=60, max_tokens=8, seed=1)
+    assert not engine._scheduler.groups
