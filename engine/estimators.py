@@ -112,7 +112,7 @@ def _log_density(x: float, rates: NDArray[np.float64]) -> float:
     log = x - t
     for rate in rates:
         log += np.log(-np.expm1(-rate * t))
-    return log
+    return float(log)
 
 
 @kernel

@@ -39,6 +39,9 @@ class _Worker:
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.calls, self.answers = self.process.stdin, self.process.stdout
         self._finalizer = weakref.finalize(self, _end, self.process)
         self.buffer = bytearray()
         self.call = -1
@@ -47,14 +50,12 @@ class _Worker:
         self.send(payload)
 
     def send(self, data: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(_LENGTH.pack(len(data)) + data)
-        self.process.stdin.flush()
+        self.calls.write(_LENGTH.pack(len(data)) + data)
+        self.calls.flush()
 
     def read(self) -> list[Any]:
         """The messages that are complete now; raises EOFError when the process is gone."""
-        assert self.process.stdout is not None
-        data = os.read(self.process.stdout.fileno(), 1 << 16)
+        data = os.read(self.answers.fileno(), 1 << 16)
         if not data:
             raise EOFError
         self.buffer += data
@@ -107,7 +108,7 @@ class Pool:
                         found[index] = Failure(f"found no worker: {error}")
                         continue
                     busy.add(id(worker))
-                    selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
+                    selector.register(worker.answers, selectors.EVENT_READ, worker)
                 self._collect(selector, busy, found)
         return [found[index] for index in range(len(calls))]
 
@@ -159,7 +160,7 @@ class Pool:
             found[worker.call] = answer
             worker.call = -1
             busy.discard(id(worker))
-            selector.unregister(worker.process.stdout)
+            selector.unregister(worker.answers)
             if gone:
                 self._drop(worker)
 

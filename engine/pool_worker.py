@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import struct
-import sys
 from typing import BinaryIO
 
 _LENGTH = struct.Struct("<Q")
@@ -52,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -35,12 +35,13 @@ def models() -> dict[str, llamas.Rows]:
 
 def grammars() -> dict[str, Any]:
     """Many texts; dead ends for tokens; a lure into improbable ends; nesting; a mixture with a predicate."""
+    letters: Any = regex("[abc]{2,6}")
     return {
         "pairs": regex("(ab|ba|cc)+d?"),
         "sparse": regex("(ab|bac|ccd|da)+"),
         "lure": regex("[abc]d[abcd]{4}|c[abc]"),
         "nested": ebnf('root ::= "a" root "b" | "c" root "d" | "cc"'),
-        "mixture": predicate(lambda s: "bb" not in s, complete=lambda s: s[0] == s[-1]) & regex("[abc]{2,6}"),
+        "mixture": predicate(lambda s: "bb" not in s, complete=lambda s: s[0] == s[-1]) & letters,
     }
 
 

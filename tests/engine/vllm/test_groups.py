@@ -224,8 +224,8 @@ def test_the_context_cuts_as_max_tokens_does(engine: Engine) -> None:
 
 def test_a_predicate_that_may_kill_loses_its_particle_only(engine: Engine) -> None:
     def picky(text: str) -> bool:
-        if text.startswith("b"):
-            raise ValueError("no b")
+        if text.startswith("bc"):
+            raise ValueError("no bc")
         return len(text) < 6
 
     result = engine.generate(
@@ -237,8 +237,8 @@ def test_a_predicate_that_may_kill_loses_its_particle_only(engine: Engine) -> No
     for sample in lost:
         assert sample.finish_reason == "dead"
         assert "predicate" in str(sample.reason)
-        assert "raised ValueError: no b" in str(sample.reason)
+        assert "raised ValueError: no bc" in str(sample.reason)
     assert any(sample.accepted for sample in result.samples)
-    with pytest.raises(PredicateError, match="no b"):
+    with pytest.raises(PredicateError, match="no bc"):
         engine.generate(PROMPT, predicate(picky), particles=60, max_tokens=8, seed=1)
     assert not engine._scheduler.groups
