@@ -537,6 +537,7 @@ NB_MODULE(_core, m) {
       .def("completion", &token_completion, "state"_a, "most"_a = 20000,
            "The shortest bytes after which the text may end; see Automaton.completion.")
       .def_prop_ro("cached_mask_bytes", &TokenAutomaton::cached_mask_bytes)
-      .def_prop_ro("cheap_masks", [](const TokenAutomaton&) { return true; },
-                   "A mask costs about as much as a pass over a row of logits; samplers may ask for one at every token.");
+      .def_prop_ro(
+          "cheap_masks", [](const TokenAutomaton&) { return true; },
+          "A mask costs about as much as a pass over a row of logits; samplers may ask for one at every token.");
 }
