@@ -49,6 +49,7 @@ class GenerateOptions(TypedDict, total=False):
     min_tokens: int
     ignore_eos: bool
     stop: str | Sequence[str] | None
+    trace: bool
     critic: Critic | None
     eos: Sequence[int] | None
     heal: bool
@@ -182,6 +183,7 @@ class Engine:
         min_tokens: int = 0,
         ignore_eos: bool = False,
         stop: str | Sequence[str] | None = None,
+        trace: bool = False,
         critic: Critic | None = None,
         eos: Sequence[int] | None = None,
         heal: bool = False,
@@ -213,6 +215,7 @@ class Engine:
             ignore_eos: draw no end token; every sample then has max_tokens tokens, the finish reason "length" and a
                 weight, and the target is the model's distribution over the beginnings that the grammar allows.
             stop: strings that end a text, too, and are no part of it (see `stops`); grammars and predicates only.
+            trace: keep the history of the run in `Result.history`, for `Result.to_html`.
             critic: a `critic(...)` or `preference(...)`, or a product of them: multiplies the target.
             eos: token ids that end a string, instead of the engine's.
             heal: take back the prompt's last token and let the model write its bytes again, in whatever tokens; texts
@@ -254,6 +257,7 @@ class Engine:
             "min_tokens": min_tokens,
             "ignore_eos": ignore_eos,
             "stop": stop,
+            "trace": trace,
             "critic": critic,
         }
         ends = self._eos(eos)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+
+from .errors import InputError
+from .history import Event, from_dict, to_dict, with_texts
 
 FinishReason = Literal["stop", "forced", "length", "dead"]
 
@@ -88,6 +92,7 @@ class Result:
         method: how it was sampled, see `methods`.
         weights_defined: whether weights are importance weights for the model's distribution restricted to the
             constraint. False for methods "lcd" and "base" and at temperature 0, where all complete samples weigh 1.
+        history: every draw and every resampling in order, if it was asked for (`trace=True`).
     """
 
     samples: tuple[Sample, ...]
@@ -96,6 +101,7 @@ class Result:
     stats: Statistics
     method: str = "awrs"
     weights_defined: bool = True
+    history: tuple[Event, ...] | None = None
 
     def posterior(self) -> dict[str, float]:
         """Distinct strings of positive weight with their total normalised weight, heaviest first.
@@ -138,7 +144,52 @@ class Result:
             "ess": self.ess,
             "weights_defined": self.weights_defined,
             "stats": asdict(self.stats),
+            **({} if self.history is None else {"history": [to_dict(event) for event in self.history]}),
         }
+
+    def to_json(self) -> str:
+        """`to_dict` as JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Result:
+        """The result of `to_json`.
+
+        Raises:
+            InputError: the text is no such JSON.
+        """
+        try:
+            values = json.loads(text)
+            samples = tuple(
+                Sample(
+                    **{**sample, "token_ids": tuple(sample["token_ids"]), "log_weight": _finite(sample["log_weight"])}
+                )
+                for sample in values["samples"]
+            )
+            history = values.get("history")
+            evidence = values["log_evidence"]
+            estimated = values["weights_defined"] or values["method"] == "base"
+            return cls(
+                samples=tuple(samples),
+                log_evidence=_finite(evidence) if estimated else math.nan if evidence is None else evidence,
+                ess=values["ess"],
+                stats=Statistics(**values["stats"]),
+                method=values["method"],
+                weights_defined=values["weights_defined"],
+                history=None if history is None else tuple(from_dict(event) for event in history),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise InputError(f"this is no result of Result.to_json: {type(error).__name__}: {error}") from error
+
+    def to_html(self) -> str:
+        """A page that shows the run: genealogy of the particles, weights, effective sample size and evidence.
+
+        Raises:
+            InputError: the run was not traced (`trace=True`).
+        """
+        from .inspection import page
+
+        return page(self)
 
 
 def result_from_answer(answer: Mapping[str, Any], decode: Callable[[Sequence[int]], str]) -> Result:
@@ -191,7 +242,12 @@ def result_from_answer(answer: Mapping[str, Any], decode: Callable[[Sequence[int
         ),
         method=answer["method"],
         weights_defined=answer["weights_defined"],
+        history=None if answer["history"] is None else with_texts(answer["history"], decode),
     )
+
+
+def _finite(log_weight: float | None) -> float:
+    return -math.inf if log_weight is None else float(log_weight)
 
 
 def finite_or_none(log_weight: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The command line: `tamis generate`, `tamis grammar check`, `tamis doctor`.
+"""The command line: `tamis generate`, `tamis inspect`, `tamis grammar check`, `tamis doctor`.
 
 Each command has a module of its own; they parse arguments, call the library and print.  Errors that are the user's to
 mend end with one message on stderr and exit status 2.
@@ -16,6 +16,7 @@ from ..errors import TamisError
 from .doctor import doctor
 from .generate import generate
 from .grammar import app as grammar
+from .inspect import inspect
 
 
 class _Commands(TyperGroup):
@@ -38,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(generate)
+app.command()(inspect)
 app.add_typer(grammar, name="grammar")
 app.command()(doctor)
 

@@ -52,6 +52,7 @@ def generate(
     model: Annotated[str, typer.Option(help="A known model or a folder in Hugging Face format.")] = DEFAULT_MODEL,
     heal: Annotated[bool, typer.Option("--heal", help="Let the model write the prompt's last token again.")] = False,
     chat: Annotated[bool, typer.Option("--chat", help="Send the prompt through the chat template.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Keep the run's history in the JSON.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     progress: Annotated[bool, typer.Option(help="Show a progress bar on stderr.")] = True,
 ) -> None:
@@ -77,6 +78,7 @@ def generate(
         "tail_checks": tail_checks,
         "attempts": attempts,
         "heal": heal,
+        "trace": trace,
         "progress": progress,
     }
     from ..engine import Engine

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import InputError, shown
 from ..healing import check_heals
 from ..prompts import as_batch
-from ..stops import check_stops, reader_of
+from ..stops import check_stops
 from .constraints import check_compiles, describe, describe_critic, release
 from .options import GroupOptions, check_max_tokens, make_options
 
@@ -65,9 +65,7 @@ def prepared(
                 if heal:
                     check_heals(item)
                 described[id(item)] = describe(item)
-                check_compiles(described[id(item)])
-                if check_stops(stop):
-                    reader_of(item)
+                check_compiles(described[id(item)], check_stops(stop))
             options = make_options(
                 constraint=described[id(item)],
                 request=request,

@@ -255,8 +255,9 @@ def release(description: Mapping[str, Any]) -> None:
         REGISTRY.remove(description["id"])
 
 
-def check_compiles(description: Mapping[str, Any]) -> None:
-    """Compile the grammars of a description, so that a bad one is refused where the request enters.
+def check_compiles(description: Mapping[str, Any], stop: tuple[str, ...] = ()) -> None:
+    """Compile the grammars of a description, so that a bad one is refused where the request enters, and so are stop
+    strings that it cannot have.
 
     Of a registered constraint those are the grammars among the parts of a conjunction; one that is registered in
     another process is the worker's to refuse.
@@ -267,14 +268,19 @@ def check_compiles(description: Mapping[str, Any]) -> None:
         GenerationError: it names a constraint of this process that is not registered.
     """
     if description["kind"] == "registered" and description["process"] == os.getpid():
-        for part in _grammars_in(REGISTRY.get(description["id"], description["process"]).constraint):
+        constraint = REGISTRY.get(description["id"], description["process"]).constraint
+        for part in _grammars_in(constraint):
             part.compile()
+        if stop:
+            reader_of(constraint)
     if description["kind"] != "grammar":
         return
     try:
         key = content_key(description)
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"the grammar in the request is not made of JSON values: {error}") from error
+    if stop:
+        reader_of(_grammar(description))
     if key not in _compiled:
         _grammar(description).compile()
         _compiled[key] = None

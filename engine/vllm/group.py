@@ -84,6 +84,8 @@ class ParticleGroup:
         self.copied_finished = 0
         self._resampled_at = 0
         self._unread: set[int] = set()
+        self.history: list[dict[str, Any]] | None = [] if options.trace else None
+        self._latest: dict[int, dict[str, Any]] = {}
         # With what status a particle has a weight in the end.
         self._counting = (STOP, FORCED, LENGTH) if options.ignore_eos else (STOP, FORCED)
         self._started = time.monotonic()
@@ -114,6 +116,7 @@ class ParticleGroup:
             particle.status = DEAD
             particle.reason = record.reason
             particle.log_weight = -math.inf
+            self._note(index, record)
             return
         particle.tokens.append(record.token)
         particle.log_weight += record.log_weight
@@ -123,6 +126,37 @@ class ParticleGroup:
         elif finished:
             particle.status = LENGTH
         self._unread.add(index)
+        self._note(index, record)
+
+    def _note(self, slot: int, record: TokenRecord) -> None:
+        """Add a draw to the history."""
+        if self.history is None:
+            return
+        particle = self.particles[slot]
+        drawn = record.token >= 0
+        self._latest[slot] = {
+            "event": "drawn",
+            "slot": slot,
+            "step": len(particle.tokens) - drawn,
+            "token_id": record.token if drawn else None,
+            "text": "",
+            "increment": finite_or_none(record.log_weight),
+            "checks": record.checks,
+            "exact": bool(record.flags & RowFlag.EXACT),
+        }
+        self._update(slot)
+        self.history.append(self._latest[slot])
+
+    def _update(self, slot: int) -> None:
+        """Have the latest draw of a slot say how the particle stands now."""
+        particle = self.particles[slot]
+        now = {
+            "log_weight": finite_or_none(particle.log_weight),
+            "status": particle.status,
+            "reason": particle.reason,
+        }
+        if self.history is not None:
+            self._latest[slot].update(now)
 
     def criticise(self, read: Callable[[Sequence[int]], bytes]) -> None:
         """Weigh what was drawn since the last call; `read` turns token ids into bytes.
@@ -151,6 +185,7 @@ class ParticleGroup:
                 particle.log_weight = -math.inf
                 if particle.status is None:
                     particle.status, particle.reason = DEAD, "the critic ruled it out"
+            self._update(slot)
 
     def restarts(self) -> list[int]:
         """Start particles that failed anew, as far as the method allows attempts; returns their slots."""
@@ -162,6 +197,8 @@ class ParticleGroup:
             if failed and particle.attempt + 1 < self.options.attempts:
                 self.particles[slot] = Particle(attempt=particle.attempt + 1)
                 slots.append(slot)
+                if self.history is not None:
+                    self.history.append({"event": "restarted", "slot": slot})
         return slots
 
     def number(self, slot: int) -> int:
@@ -194,6 +231,16 @@ class ParticleGroup:
         if outcome is None:
             return []
         self.resamplings += 1
+        if self.history is not None:
+            self.history.append(
+                {
+                    "event": "resampled",
+                    "step": step,
+                    "ancestors": outcome.ancestors.tolist(),
+                    "ess": float(smc.effective_sample_size(weights)),
+                    "log_weight": float(outcome.log_weights[0]),
+                }
+            )
         before = list(self.particles)
         forks = []
         for slot, (ancestor, log_weight) in enumerate(
@@ -272,6 +319,7 @@ class ParticleGroup:
             ],
             "eos": list(self.eos),
             "stop": list(self.options.stop),
+            "history": self.history,
             "prefix": self.options.prefix.hex(),
             "log_evidence": finite_or_none(evidence),
             "evidence_defined": not math.isnan(evidence),

@@ -130,7 +130,7 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
                 return
             options = GroupOptions.from_wire(extra[GROUP_KEY])
             _refuse_conflicts(sampling_params)
-            check_compiles(options.constraint)
+            check_compiles(options.constraint, options.stop)
         except Exception as error:  # whatever a request's values do, the request is at fault and the server goes on
             raise VLLMValidationError(str(error)) from error
 

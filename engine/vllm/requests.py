@@ -49,6 +49,7 @@ def sampling_params(
     min_tokens: int = 0,
     ignore_eos: bool = False,
     stop: str | Sequence[str] | None = None,
+    trace: bool = False,
     critic: Critic | None = None,
     eos: Sequence[int] | None = None,
     prefix: bytes = b"",
@@ -86,6 +87,7 @@ def sampling_params(
         stop=stop,
         eos=eos,
         prefix=prefix.hex(),
+        trace=trace,
         critic=describe_critic(critic),
     )
     return params_of(options, max_tokens)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from tamis.bench.exactness.llamas import PROMPT
-from tamis.engine import Engine, InputError, ModelNotFoundError, PredicateError, TamisError, predicate
+from tamis.engine import Engine, InputError, ModelNotFoundError, PredicateError, TamisError, critic, predicate
 from tamis.engine.vllm.compat import SamplingParams, VLLMValidationError, tokens_input
 from tamis.engine.vllm.options import GroupOptions
 from tamis.engine.vllm.processor import AwrsProcessor
 from tamis.engine.vllm.requests import sampling_params
-from tamis.grammars import Grammar, GrammarError
+from tamis.grammars import Grammar, GrammarError, regex, special
 
 NAN = float("nan")
 
@@ -48,6 +48,20 @@ NAN = float("nan")
         (PROMPT, {"resampling": "roulette"}, "roulette.*systematic"),
         (PROMPT, {"estimator": "guess"}, "guess.*des_raj"),
         (PROMPT, {"tail_checks": 0}, "tail_checks"),
+        (PROMPT, {"stop": 5}, "stop must be a str or a list"),
+        (PROMPT, {"stop": ["a", ""]}, "a stop string must be a str that is not empty"),
+        (PROMPT, {"stop": "a", "min_tokens": 2}, "cannot be combined with min_tokens"),
+        (PROMPT, {"stop": "a", "grammar": regex("a") + special("<x>")}, "stop strings cannot be combined with special"),
+        (PROMPT, {"min_tokens": -1}, "min_tokens must be at least 0"),
+        (PROMPT, {"ignore_eos": 1}, "ignore_eos must be True or False"),
+        (PROMPT, {"ignore_eos": True, "min_tokens": 3}, "drop min_tokens"),
+        (PROMPT, {"at_max_tokens": "cut"}, "at_max_tokens must be 'drop' or 'complete', got 'cut'"),
+        (PROMPT, {"at_max_tokens": "complete", "method": "base"}, "cannot be completed by force under method='base'"),
+        (PROMPT, {"at_max_tokens": "complete", "max_tokens": 4, "min_tokens": 5}, "min_tokens=5 exceeds max_tokens=4"),
+        (PROMPT, {"critic": len}, "a critic must be made by critic"),
+        (PROMPT, {"critic": critic(len), "method": "lcd"}, "'lcd' weighs nothing"),
+        (PROMPT, {"critic": critic(len), "temperature": 0}, "at temperature 0 nothing is weighed"),
+        (PROMPT, {"trace": "yes"}, "trace must be True or False"),
         (PROMPT, {"method": "best"}, "unknown method 'best'; known are awrs, smc_base"),
         (PROMPT, {"method": ["lcd"]}, "unknown method"),
         (PROMPT, {"method": "lcd", "estimator": "exact"}, "'lcd' weighs nothing by checks; drop estimator"),
