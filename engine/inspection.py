@@ -239,5 +239,5 @@ def _curve(
         f'<path class="axis" d="M{left} 8V{height - bottom}H{width - 8}" fill="none"/>'
         f'<polyline class="curve" points="{line}"/>'
         f'<text x="2" y="16">{high:.3g}</text><text x="2" y="{height - bottom}">{low:.3g}</text>'
-        f'<text x="{width - 40}" y="{height - 4}">{last} tokens</text></svg></figure>'
+        f'<text x="{width - 8}" y="{height - 4}" text-anchor="end">{last} tokens</text></svg></figure>'
     )
