@@ -53,6 +53,7 @@ class GenerateOptions(TypedDict, total=False):
     critic: Critic | None
     eos: Sequence[int] | None
     heal: bool
+    on_text: Callable[[int, str], None] | None
     progress: bool | Callable[[Progress], None]
 
 
@@ -187,6 +188,7 @@ class Engine:
         critic: Critic | None = None,
         eos: Sequence[int] | None = None,
         heal: bool = False,
+        on_text: Callable[[int, str], None] | None = None,
         progress: bool | Callable[[Progress], None] = False,
     ) -> Result | list[Result]:
         """Sample weighted strings that the grammar accepts, from the model's own distribution restricted to them.
@@ -220,6 +222,10 @@ class Engine:
             eos: token ids that end a string, instead of the engine's.
             heal: take back the prompt's last token and let the model write its bytes again, in whatever tokens; texts
                 are what follows them, weights those of the model after the shorter prompt (see `healing`).
+            on_text: called with the prompt's position and a piece of text as soon as all samples are settled to have it
+                next: what all particles of positive weight, finished ones included, have in common.  With one particle
+                that is every token as it is drawn; with several, what is left to say where they end is in the
+                result.  A group that dies contradicts what was streamed: look at `Result.status`.
             progress: True shows a bar; a function is called with a `Progress` after every step.
 
         Returns:
@@ -269,6 +275,7 @@ class Engine:
             heal=heal,
             progress=progress,
             at_max_tokens=at_max_tokens,
+            on_text=on_text,
             **settings,
         ) as call:
             if particles > self.max_particles:
@@ -288,7 +295,7 @@ class Engine:
                 taken = [take_back(ids, self._vocabulary_with(ends)) for ids in encoded]
                 encoded = [healed.tokens for healed in taken]
                 groups = [replace(group, prefix=healed.prefix) for group, healed in zip(groups, taken, strict=True)]
-            results = self._run(encoded, groups, max_tokens, progress)
+            results = self._run(encoded, groups, max_tokens, progress, on_text)
         return results[0] if call.single else results
 
     def _run(
@@ -297,6 +304,7 @@ class Engine:
         requests: Sequence[Any],
         max_tokens: int,
         progress: bool | Callable[[Progress], None],
+        on_text: Callable[[int, str], None] | None,
     ) -> list[Result]:
         from .vllm.requests import params_of, read_answer
 
@@ -311,7 +319,11 @@ class Engine:
                     params = params_of(options, max_tokens, detokenize=False)
                     waiting[self._engine.add_request(name, self._compat.tokens_input(prompt), params)] = position
                 while waiting:
-                    for output in self._step():
+                    outputs = self._step()
+                    settled = self._scheduler.take_settled()
+                    for name, text in settled.items() if on_text is not None else ():
+                        on_text(waiting[name], text)
+                    for output in outputs:
                         if output.request_id not in positions:
                             raise TamisError(
                                 f"request {output.request_id} entered engine.llm while generate was running"

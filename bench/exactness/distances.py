@@ -80,20 +80,32 @@ def _pooled(
 ) -> tuple[float, float, float, float]:
     """Total variation of the pooled groups, its mean and its 95th percentile by chance, the worst string's deviation.
 
-    By chance: resampled groups against the pooled groups themselves, a bootstrap in which the truth is known.
+    By chance: a string comes in Poisson many groups, each time with the mass that it had on average where it came
+    (weighted by mass), and has its exact mass in expectation. The mass in a group is that of all strings where the
+    string itself was seen in fewer than 30 groups.
     """
+    count = len(masses)
     means = masses.mean(axis=0)
     distance = _total_variation(means, expected)
-    count = len(masses)
-    redrawn = []
-    for _ in range(200):
-        weights = np.bincount(rng.integers(count, size=count), minlength=count)
-        redrawn.append(_total_variation(weights @ masses / count, means))
-    errors = masses.std(axis=0, ddof=1) / math.sqrt(count)
-    # Strings seen in fewer than 30 groups have no usable standard error; they count in the total variation only.
-    usable = (masses > 0).sum(axis=0) >= 30
-    deviations = np.abs(means - expected)[usable] / errors[usable]
-    return distance, float(np.mean(redrawn)), float(np.quantile(redrawn, 0.95)), float(deviations.max(initial=0.0))
+    seen = (masses > 0).sum(axis=0) >= 30
+    typical = np.square(masses).sum() / max(masses.sum(), 1e-300)
+    sizes = np.where(seen, np.square(masses).sum(axis=0) / np.maximum(masses.sum(axis=0), 1e-300), typical)
+    redrawn = [_total_variation(rng.poisson(expected * count / sizes) * sizes, expected) for _ in range(400)]
+    return distance, float(np.mean(redrawn)), float(np.quantile(redrawn, 0.95)), _worst(masses, expected)
+
+
+def _worst(masses: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+    """The largest deviation in standard errors, among strings that hold 2 % of the evidence and all others together.
+
+    Rarer strings have no usable standard error: resampling may give one a great weight, once in many thousand groups,
+    and that makes much of its mass.
+    """
+    heavy = expected > expected.sum() / 50
+    some = np.column_stack([masses[:, heavy], masses[:, ~heavy].sum(axis=1)])
+    exact = np.append(expected[heavy], expected[~heavy].sum())
+    errors = some.std(axis=0, ddof=1) / math.sqrt(len(masses))
+    known = errors > 0
+    return float((np.abs(some.mean(axis=0) - exact)[known] / errors[known]).max(initial=0.0))
 
 
 def _total_variation(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:

@@ -32,7 +32,8 @@ def simulate(
 ) -> list[ParticleGroup]:
     """Run `groups` independent groups, numbered from options.request, to their ends; a critic sees token ids only."""
     running = [
-        ParticleGroup(replace(options, request=options.request + number), (eos,), critic) for number in range(groups)
+        ParticleGroup(replace(options, request=options.request + number), (eos,), critic, bytes)
+        for number in range(groups)
     ]
     done = list(running)
     draw = Draw[METHODS[options.method].draw]
@@ -72,7 +73,7 @@ def simulate(
             record = TokenRecord(token, log_weight, checks, flags)
             group.receive(slot, record, finished=token < 0 or token == eos or len(tokens) + 1 == max_tokens)
         for group in running:
-            group.criticise(bytes)
+            group.criticise()
             group.restarts()
             group.resample()
         running = [group for group in running if group.live]

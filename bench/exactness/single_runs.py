@@ -15,6 +15,9 @@ from .variants import Task, Text, Variant, groups_of
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _FEWEST_GROUPS = 1000
 
+# Where the leading term of the bias, 1/N, is taken to rule.
+_SMALL = 0.03
+
 
 @dataclass(frozen=True)
 class Bias:
@@ -55,8 +58,8 @@ def _posterior(group: ParticleGroup) -> dict[Text, float]:
 
 
 def exponent(curve: Sequence[Bias]) -> tuple[float, float]:
-    """The exponent of a power law where the bias has fallen below a third, and its standard error; NaN if unknown."""
-    used = [point for point in curve if 0 < point.bias < curve[0].bias / 3 and point.bias > 2 * point.error]
+    """The exponent of a power law where the bias is small, and its standard error; NaN if unknown."""
+    used = [point for point in curve if point.bias < _SMALL and point.bias > 2 * point.error]
     if len(used) < 2:
         return math.nan, math.nan
     x = np.log([point.size for point in used])

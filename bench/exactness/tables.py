@@ -14,9 +14,9 @@ from .distances import Comparison
 from .single_runs import SIZES, Bias, exponent
 from .variants import PARTICLES, VARIANTS, Task
 
-# Deviations in standard errors: of evidences, over about 300 comparisons, and of single strings, over some 20,000.
+# Deviations in standard errors: of evidences, over about 300 comparisons, and of single strings, over some 4,000.
 EVIDENCE_LIMIT = 4.5
-STRING_LIMIT = 6.0
+STRING_LIMIT = 5.0
 
 # How far the exponent of the bias may be from -1, beyond 2.5 standard errors: 1/N is the leading term only.
 EXPONENT_SLACK = 0.25
@@ -72,15 +72,15 @@ def _methods(found: Measurements, tables: Report, runs: int) -> list[str]:
             failures.append(f"{variant.name}: an evidence is {worst:.1f} standard errors off")
         if variant.weighted and string > STRING_LIMIT:
             failures.append(f"{variant.name}: a string's mass is {string:.1f} standard errors off")
-    strings = sum(len(task.exact) for task in found.tasks)
+    strings = sum(mass > task.evidence / 50 for task in found.tasks for mass in task.exact.values())
     tables.note(
         f"{len(found.tasks)} pairs of a model and a grammar, {runs} groups of {PARTICLES} particles each, at most "
         f"{llamas.MAX_TOKENS} tokens. TV: total variation to the exact posterior over token sequences, of all groups "
-        "pooled by their evidence; by chance: what it would be on average if every string's mass were unbiased with "
-        "the spread that was seen, and the limit that 5 % of such pools exceed (bootstrap). TV of one run: of the "
+        "pooled by their evidence; by chance: what it would be on average if every string's mass were unbiased and "
+        "came in portions as large as those seen, and the limit that 5 % of such pools exceed. TV of one run: of the "
         "distribution that the normalised weights of one run follow, averaged over runs. Worst evidence, worst string: "
         f"the largest of all deviations from the exact value, in standard errors, over {len(found.tasks)} evidences "
-        f"and those of {strings:,} strings that 30 groups or more have seen. lcd and base do not weigh their strings."
+        f"and those of {strings:,} strings that hold 2 % of it or more. lcd and base do not weigh their strings."
     )
     return failures
 
@@ -121,8 +121,9 @@ def _single_runs(found: Measurements, tables: Report, *, plot: bool) -> list[str
             failures.append(f"{grammar}: the bias of one run falls as N^{slope:.2f}")
     tables.note(
         "Of the posterior share of those strings that one particle alone over-represents: the total variation for one "
-        "particle, and a lower bound of it for more. The exponent is fitted where the bias has fallen below a third of "
-        "the first; runs in which no particle is left count in none. ± is 1.96 standard errors."
+        "particle, and a lower bound of it for more. The exponent is fitted where the bias is below 0.03: 1/N is its "
+        "leading term, and where few particles stand for the posterior it falls more slowly, then faster. Runs in "
+        "which no particle is left count in none. ± is 1.96 standard errors."
     )
     if plot:
         # An error bar that reaches 0 cannot be drawn on a logarithmic axis.

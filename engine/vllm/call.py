@@ -36,12 +36,14 @@ def prepared(
     critic: Any = None,
     stop: Any = None,
     at_max_tokens: Any = "drop",
+    on_text: Any = None,
     **settings: Any,
 ) -> Iterator[Call]:
     """Check the arguments of `Engine.generate` and compile the grammars; constraints stay registered within the block.
 
     Args:
-        prompts, grammar, max_tokens, eos, heal, progress, critic, stop, at_max_tokens: see `Engine.generate`.
+        prompts, grammar, max_tokens, eos, heal, progress, critic, stop, at_max_tokens, on_text:
+            see `Engine.generate`.
         **settings: the rest of its arguments; they go to `make_options`.
 
     Raises:
@@ -53,6 +55,8 @@ def prepared(
     complete_after = max_tokens if at_max_tokens == "complete" else None
     if not isinstance(progress, bool) and not callable(progress):
         raise InputError(f"progress must be a bool or a function of a Progress, got {shown(progress)}")
+    if on_text is not None and not callable(on_text):
+        raise InputError(f"on_text must be a function of a position and a text, got {shown(on_text)}")
     if not isinstance(heal, bool):
         raise InputError(f"heal must be True or False, got {shown(heal)}")
     single, batch = as_batch(prompts)
@@ -73,6 +77,7 @@ def prepared(
                 critic=weighing,
                 stop=stop,
                 complete_after=complete_after,
+                stream=on_text is not None,
                 **settings,
             )
             groups.append(options)

@@ -6,6 +6,7 @@ are the weights comparable; the scheduler holds back particles that are ahead.
 
 from __future__ import annotations
 
+import codecs
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from ..awrs import Draw, RowFlag
 from ..critic import Critic, Reading
 from ..methods import METHODS
 from ..result import finite_or_none
+from ..stops import cut
 from .channel import TokenRecord
 from .options import GroupOptions
 
@@ -39,6 +41,7 @@ class Particle:
             (max_tokens reached without) or "dead".
         reason: why it is dead, where that is not plain.
         request_id: its request inside vLLM while it runs.
+        data: the bytes of its first `read` tokens, read as they are needed.
         log_potential: what the critic last said of it; contained in log_weight.
         accepted: False once it drew a token that the constraint does not allow (method "base").
         attempt: how often it was drawn again from the start (method "rejection").
@@ -49,6 +52,8 @@ class Particle:
     status: str | None = None
     reason: str | None = None
     request_id: str | None = None
+    data: bytes = b""
+    read: int = 0
     log_potential: float = 0.0
     accepted: bool = True
     attempt: int = 0
@@ -62,13 +67,31 @@ class Fork:
     ancestor: int
 
 
+def _common_prefix(texts: Sequence[bytes]) -> bytes:
+    """What all texts begin with: what the first and the last of them in their order do."""
+    first, last = min(texts), max(texts)
+    pairs = enumerate(zip(first, last, strict=False))
+    return first[: next((i for i, (left, right) in pairs if left != right), min(len(first), len(last)))]
+
+
 class ParticleGroup:
     """N particles of one request."""
 
-    def __init__(self, options: GroupOptions, eos: tuple[int, ...], critic: Critic | None = None) -> None:
-        """A group whose particles have not drawn anything; `eos` are the ids that end a string."""
+    def __init__(
+        self,
+        options: GroupOptions,
+        eos: tuple[int, ...],
+        critic: Critic | None = None,
+        read: Callable[[Sequence[int]], bytes] | None = None,
+    ) -> None:
+        """A group whose particles have not drawn anything.
+
+        eos: the ids that end a string. read: the bytes of token ids, which a critic and a stream need.
+        """
         self.options = options
         self.critic = critic
+        self._read = read
+        self._stops = [stop.encode() for stop in options.stop]
         self.eos = eos
         self.particles = [Particle() for _ in range(options.particles)]
         self.error: str | None = None
@@ -158,8 +181,36 @@ class ParticleGroup:
         if self.history is not None:
             self._latest[slot].update(now)
 
-    def criticise(self, read: Callable[[Sequence[int]], bytes]) -> None:
-        """Weigh what was drawn since the last call; `read` turns token ids into bytes.
+    def data(self, particle: Particle) -> bytes:
+        """What a particle has written so far, behind the prefix and in front of a stop string."""
+        assert self._read is not None
+        tokens = particle.tokens
+        ended = bool(tokens) and tokens[-1] in self.eos
+        new = tokens[particle.read : -1 if ended else None]
+        if new:
+            particle.data += self._read(new)
+            particle.read += len(new)
+        return cut(particle.data[len(self.options.prefix) :], self._stops)
+
+    def settled(self) -> bytes:
+        """The bytes that all texts will begin with, whatever comes.
+
+        What all particles of positive weight share, finished ones included, in whole characters and without what may
+        become a stop string.
+
+        Nothing is settled while particles may be drawn again from the start.
+        """
+        some = [p for p in self.particles if p.log_weight > -math.inf and p.status not in (DEAD, LENGTH)]
+        if self.method.restarts or not some:
+            return b""
+        shared = _common_prefix([self.data(particle) for particle in some])
+        held = (size for size in range(len(shared), 0, -1) if any(s.startswith(shared[-size:]) for s in self._stops))
+        if any(particle.status is None for particle in some):
+            shared = shared[: len(shared) - next(held, 0)]
+        return shared[: codecs.utf_8_decode(shared, "replace", False)[1]]
+
+    def criticise(self) -> None:
+        """Weigh what was drawn since the last call.
 
         Strings that have not ended are weighed only where that can matter, before a resampling.
         Raises CriticError.
@@ -176,7 +227,7 @@ class ParticleGroup:
                 ended = bool(particle.tokens) and particle.tokens[-1] in self.eos
                 tokens = tuple(particle.tokens[:-1] if ended else particle.tokens)
                 slots.append(slot)
-                readings.append(Reading(read(tokens), tokens, finished))
+                readings.append(Reading(self.data(particle), tokens, finished))
         for slot, potential in zip(slots, self.critic.log_potentials(readings).tolist(), strict=True):
             particle = self.particles[slot]
             particle.log_weight += potential - particle.log_potential
@@ -257,6 +308,8 @@ class ParticleGroup:
                     source.status,
                     source.reason,
                     replaced.request_id,
+                    source.data,
+                    source.read,
                     source.log_potential,
                     source.accepted,
                 )

@@ -58,6 +58,7 @@ class GroupOptions:
         stop: stop strings, see `stops`.
         eos: token ids that end a string; None leaves them to the model's configuration.
         prefix: bytes of a token that was taken back from the prompt; strings are those of the constraint behind them.
+        stream: whether the scheduler reads out text as it settles.
         trace: whether the answer tells the run's history.
         critic: description of a critic made by `constraints.describe_critic`, or None.
     """
@@ -78,6 +79,7 @@ class GroupOptions:
     stop: tuple[str, ...] = ()
     eos: tuple[int, ...] | None = None
     prefix: bytes = b""
+    stream: bool = False
     trace: bool = False
     critic: Mapping[str, Any] | None = None
 
@@ -89,8 +91,9 @@ class GroupOptions:
         _integer("particles", self.particles, least=1)
         _integer("attempts", self.attempts, least=1, most=_MOST_TOKENS)
         _integer("min_tokens", self.min_tokens, least=0, most=_MOST_TOKENS)
-        if not isinstance(self.trace, bool):
-            raise InputError(f"trace must be True or False, got {shown(self.trace)}")
+        for name, flag in (("trace", self.trace), ("stream", self.stream)):
+            if not isinstance(flag, bool):
+                raise InputError(f"{name} must be True or False, got {shown(flag)}")
         if not isinstance(self.ignore_eos, bool):
             raise InputError(f"ignore_eos must be True or False, got {shown(self.ignore_eos)}")
         if self.ignore_eos and self.min_tokens:
@@ -157,6 +160,7 @@ class GroupOptions:
             **({"complete_after": self.complete_after} if self.complete_after is not None else {}),
             **({"stop": list(self.stop)} if self.stop else {}),
             **({"prefix": self.prefix.hex()} if self.prefix else {}),
+            **({"stream": True} if self.stream else {}),
             **({"trace": True} if self.trace else {}),
             **({"critic": self.critic} if self.critic is not None else {}),
         }
@@ -178,7 +182,7 @@ class GroupOptions:
 
 _WIRE_KEYS = (
     *("constraint", "method", "particles", "seed", "request", "temperature", "top_p", "top_k", "min_p"),
-    *("estimator", "tail_checks", "ess_threshold", "resampling", "attempts", "trace", "critic"),
+    *("estimator", "tail_checks", "ess_threshold", "resampling", "attempts", "stream", "trace", "critic"),
     *("complete_after", "min_tokens", "ignore_eos", "stop", "eos", "prefix"),
 )
 _KNOWN = ", ".join(_WIRE_KEYS)
@@ -206,6 +210,7 @@ def make_options(
     stop: str | Sequence[str] | None = None,
     eos: Sequence[int] | None = None,
     prefix: str = "",
+    stream: bool = False,
     trace: bool = False,
     critic: Mapping[str, Any] | None = None,
 ) -> GroupOptions:
@@ -262,6 +267,7 @@ def make_options(
         stop=check_stops(stop),
         eos=ends,
         prefix=before,
+        stream=stream,
         trace=trace,
         critic=critic,
     )

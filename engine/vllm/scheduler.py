@@ -16,12 +16,12 @@ import copy
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from ..critic import Critic
 from ..errors import GenerationError, UnsupportedVllmError
-from ..stops import cut
 from . import failures
 from .answers import answer, emit, refusal
 from .channel import ATTRIBUTE, TokenRecord
@@ -66,6 +66,7 @@ class _Running:
     group: ParticleGroup
     constraint_key: str
     spawned: int = 0
+    streamed: int = 0
     events: Any = None
     prefill_stats: Any = None
 
@@ -91,6 +92,8 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         self._reserved = 0
         self._rejected: list[tuple[Request, str]] = []
         self.tokens_drawn = 0
+        # Text that settled in this step, by request; whoever drives the engine takes it away.
+        self.settled: dict[str, str] = {}
 
     # Requests coming in and going out --------------------------------------------------------------------------------
 
@@ -188,6 +191,11 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         self._rejected.clear()
         return outputs
 
+    def take_settled(self) -> dict[str, str]:
+        """The text that has settled since the last call, by request, for requests that stream."""
+        settled, self.settled = self.settled, {}
+        return settled
+
     # Admission -------------------------------------------------------------------------------------------------------
 
     def _admit(self) -> None:
@@ -239,7 +247,9 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
 
     def _start(self, leader: Request, options: GroupOptions) -> None:
         eos = options.eos or _model_eos(leader)
-        running = _Running(leader, ParticleGroup(options, eos, _critic_of(options)), content_key(options.constraint))
+        vocabulary = self._vocabulary(eos) if options.stream or options.critic is not None else None
+        group = ParticleGroup(options, eos, _critic_of(options), partial(bytes_of, vocabulary))
+        running = _Running(leader, group, content_key(options.constraint))
         self.groups[leader.request_id] = running
         self._reserved += options.particles
         for index in range(options.particles):
@@ -367,6 +377,13 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         """Resample a group that is in step, and answer for it if none of its particles runs any more."""
         group = running.group
         self._criticise(group)
+        if group.options.stream and group.error is None:
+            settled = group.settled()
+            if len(settled) > running.streamed:
+                name = running.leader.request_id
+                text = settled[running.streamed :].decode("utf-8", "replace")
+                self.settled[name] = self.settled.get(name, "") + text
+                running.streamed = len(settled)
         if group.error is None:
             for slot in group.restarts():
                 self._spawn(running, slot)
@@ -385,10 +402,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         if group.critic is None or group.error is not None:
             return
         try:
-            stops = [stop.encode() for stop in group.options.stop]
-            group.criticise(
-                lambda tokens: cut(bytes_of(self._vocabulary(group.eos), tokens, group.options.prefix), stops)
-            )
+            group.criticise()
         except Exception as error:  # whatever a critic does, only its own request may fail
             group.error = failures.remember(error)
         for particle in group.particles:
