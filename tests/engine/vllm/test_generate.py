@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tamis.bench.exactness.llamas import PROMPT
-from tamis.engine import Engine, Progress, generate
+from tamis.engine import Engine, InputError, Progress, generate
 from tamis.engine.generate import close_default_engine
 from tamis.grammars import Grammar, GrammarError, regex, special
 
@@ -82,3 +83,40 @@ def test_special_tokens_are_drawn_and_shown(engine: Engine) -> None:
     assert result.samples[0].token_ids[0] == 0
     with pytest.raises(GrammarError, match="'<eos>' ends a string"):
         engine.generate(PROMPT, grammar, particles=1, max_tokens=20)
+
+
+@pytest.mark.parametrize("options", [{}, {"stop": ["dd", "cb"]}, {"heal": True}, {"ess_threshold": 0.0}], ids=str)
+@pytest.mark.parametrize("particles", [1, 5])
+def test_streamed_text_begins_every_sample_that_counts(engine: Engine, particles: int, options: dict[str, Any]) -> None:
+    streamed: dict[int, list[str]] = {}
+
+    def on_text(position: int, text: str) -> None:
+        assert text
+        streamed.setdefault(position, []).append(text)
+
+    results = engine.generate(
+        [PROMPT] * 60, regex("(ab|ba|cc|d|cab)*"), particles=particles, max_tokens=12, on_text=on_text, **options
+    )
+    pieces = 0
+    for position, result in enumerate(results):
+        text = "".join(streamed.get(position, []))
+        pieces += len(streamed.get(position, []))
+        for sample in result.samples:
+            if sample.weight > 0:
+                assert sample.text.startswith(text)
+        if particles == 1 and result.text is not None:
+            assert text == result.text
+    assert pieces > (100 if particles == 1 else 8)
+
+
+def test_streams_are_refused_and_fail_as_other_arguments_do(engine: Engine) -> None:
+    with pytest.raises(InputError, match="on_text must be a function"):
+        engine.generate(PROMPT, on_text="print")
+
+    def broken(position: int, text: str) -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        engine.generate(PROMPT, GRAMMAR, on_text=broken, max_tokens=8)
+    assert not engine._engine.has_unfinished_requests()
+    assert engine.generate(PROMPT, GRAMMAR, max_tokens=8).samples
