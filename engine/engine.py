@@ -321,8 +321,9 @@ class Engine:
                 while waiting:
                     outputs = self._step()
                     settled = self._scheduler.take_settled()
-                    for name, text in settled.items() if on_text is not None else ():
-                        on_text(waiting[name], text)
+                    if on_text is not None:
+                        for name, text in settled.items():
+                            on_text(waiting[name], text)
                     for output in outputs:
                         if output.request_id not in positions:
                             raise TamisError(
