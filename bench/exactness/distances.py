@@ -98,13 +98,14 @@ def _worst(masses: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
     """The largest deviation in standard errors, among strings that hold 2 % of the evidence and all others together.
 
     Rarer strings have no usable standard error: resampling may give one a great weight, once in many thousand groups,
-    and that makes much of its mass.
+    and that makes much of its mass. Nor have those whose mass comes in fewer than 50 portions, effectively.
     """
     heavy = expected > expected.sum() / 50
     some = np.column_stack([masses[:, heavy], masses[:, ~heavy].sum(axis=1)])
     exact = np.append(expected[heavy], expected[~heavy].sum())
     errors = some.std(axis=0, ddof=1) / math.sqrt(len(masses))
-    known = errors > 0
+    portions = np.square(some.sum(axis=0)) / np.maximum(np.square(some).sum(axis=0), 1e-300)
+    known = (errors > 0) & (portions >= 50)
     return float((np.abs(some.mean(axis=0) - exact)[known] / errors[known]).max(initial=0.0))
 
 

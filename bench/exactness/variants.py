@@ -13,6 +13,9 @@ from .simulation import simulate
 
 PARTICLES = 8
 
+# So many that nobody gives up: then the evidence estimate has no heavy tail.
+_ATTEMPTS = 20_000
+
 Text = tuple[int, ...]
 
 
@@ -65,11 +68,13 @@ class Task:
 
 def groups_of(task: Task, variant: Variant, groups: int, seed: int, particles: int = PARTICLES) -> list[ParticleGroup]:
     """Independent groups of a variant on a task."""
+    more = {"attempts": _ATTEMPTS} if METHODS[variant.method].restarts else {}
     options = make_options(
         constraint={"kind": "anything"},
         method=variant.method,
         estimator=variant.estimator,
         particles=particles,
         seed=seed,
+        **more,
     )
     return simulate(task.model, task.bound, options, groups=groups, eos=llamas.EOS, max_tokens=llamas.MAX_TOKENS)
