@@ -68,13 +68,12 @@ class Task:
 
 def groups_of(task: Task, variant: Variant, groups: int, seed: int, particles: int = PARTICLES) -> list[ParticleGroup]:
     """Independent groups of a variant on a task."""
-    more = {"attempts": _ATTEMPTS} if METHODS[variant.method].restarts else {}
     options = make_options(
         constraint={"kind": "anything"},
         method=variant.method,
         estimator=variant.estimator,
         particles=particles,
         seed=seed,
-        **more,
+        attempts=_ATTEMPTS if METHODS[variant.method].restarts else None,
     )
     return simulate(task.model, task.bound, options, groups=groups, eos=llamas.EOS, max_tokens=llamas.MAX_TOKENS)
