@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -58,6 +59,16 @@ class Report:
             console.print(table)
             for note in section.notes:
                 console.print(note, markup=False, highlight=False)
+
+    def conclude(self, failures: Sequence[str], *, save: bool) -> None:
+        """Print, save if asked to, and end with status 1 if anything failed."""
+        self.show()
+        if save:
+            self.save()
+        for failure in failures:
+            print(f"FAILED: {failure}")
+        if failures:
+            raise typer.Exit(1)
 
     def save(self) -> Path:
         """Write the tables as Markdown; returns the file."""

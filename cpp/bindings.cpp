@@ -538,6 +538,8 @@ NB_MODULE(_core, m) {
            "The shortest bytes after which the text may end; see Automaton.completion.")
       .def_prop_ro("cached_mask_bytes", &TokenAutomaton::cached_mask_bytes)
       .def_prop_ro(
-          "cheap_masks", [](const TokenAutomaton&) { return true; },
-          "A mask costs about as much as a pass over a row of logits; samplers may ask for one at every token.");
+          "cheap_masks", [](const TokenAutomaton& a) { return a.automaton().has_cheap_masks(); },
+          "Whether a mask costs about as much as a pass over a row of logits: not where a machine rides along that "
+          "asks "
+          "for many states, such as a Lark lexer or a back-reference.");
 }

@@ -371,7 +371,8 @@ def _settle(
             log_weights[group] = np.where(
                 p.greedy[group], 0.0, np.log(allowed) - np.log(order.candidates.totals[group])
             )
-        flags[group] |= np.uint8(RowFlag.MASKED | RowFlag.EXACT)
+        flags[group] |= np.uint8(RowFlag.MASKED)
+        flags[group[~p.greedy[group] & (p.kinds[group] != UNWEIGHED)]] |= np.uint8(RowFlag.EXACT)
         for position in np.flatnonzero(tokens[group] < 0).tolist():
             row = int(group[position])
             if p.greedy[row]:

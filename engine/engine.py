@@ -318,12 +318,15 @@ class Engine:
                 for (name, position), prompt, options in zip(positions.items(), prompts, requests, strict=True):
                     params = params_of(options, max_tokens, detokenize=False)
                     waiting[self._engine.add_request(name, self._compat.tokens_input(prompt), params)] = position
+                # Collected and told between steps: what a caller's function raises must not tear a step.
+                settled: list[tuple[str, str]] = []
+                if on_text is not None:
+                    self._scheduler.listener = lambda name, text: settled.append((name, text))
                 while waiting:
                     outputs = self._step()
-                    settled = self._scheduler.take_settled()
-                    if on_text is not None:
-                        for name, text in settled.items():
-                            on_text(waiting[name], text)
+                    while settled and on_text is not None:
+                        name, text = settled.pop(0)
+                        on_text(waiting[name], text)
                     for output in outputs:
                         if output.request_id not in positions:
                             raise TamisError(
@@ -339,6 +342,7 @@ class Engine:
                     if interrupted():
                         raise KeyboardInterrupt
             finally:
+                self._scheduler.listener = None
                 self._clean_up(waiting)
         return [results[position] for position in range(len(prompts))]
 

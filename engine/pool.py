@@ -17,16 +17,31 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cloudpickle
-
-from .predicate import Failure
 
 _LENGTH = struct.Struct("<Q")
 
 # Seconds that a worker may take to start and to load the functions.
 _STARTING = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a call has no answer."""
+
+    why: str
+
+
+def packed(functions: Any) -> bytes:
+    """Functions as they travel to a worker.  Raises TypeError for what cannot be pickled."""
+    try:
+        data: bytes = cloudpickle.dumps(functions)
+    except Exception as error:
+        raise TypeError(f"a predicate with workers must be picklable: {error}") from error
+    return data
 
 
 class _Worker:
@@ -85,16 +100,21 @@ class Pool:
 
     def __init__(self, functions: dict[str, Any], workers: int, timeout: float | None) -> None:
         """Workers start with the first call.  Raises TypeError for functions that cannot be pickled."""
-        try:
-            self._payload = cloudpickle.dumps(functions)
-        except Exception as error:
-            raise TypeError(f"a predicate with workers must be picklable: {error}") from error
+        self._payload = packed(functions)
         self._count = workers
         self._timeout = timeout
         self._workers: list[_Worker] = []
 
     def answers(self, calls: Sequence[tuple[str, Any]]) -> list[bool | Failure]:
         """The truth of each call's answer, or why there is none; in the order of the calls."""
+        try:
+            return self._answers(calls)
+        except BaseException:
+            # What is under way would be taken for the answer to the next call.
+            self.close()
+            raise
+
+    def _answers(self, calls: Sequence[tuple[str, Any]]) -> list[bool | Failure]:
         found: dict[int, bool | Failure] = {}
         waiting = deque(range(len(calls)))
         with selectors.DefaultSelector() as selector:

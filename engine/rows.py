@@ -360,24 +360,23 @@ def _settle_row(
         if mask[word] != 0:
             remaining += _word_sum(mask[word], weights[word * 32 : word * 32 + 32])
     if first < 0 and remaining > 0:
+        # Where rounding lets a search run past the end, the last word or token of positive weight is right.
         target = uniform * remaining
+        chosen = 0
         for word in range(words):
             if mask[word] != 0:
                 part = _word_sum(mask[word], weights[word * 32 : word * 32 + 32])
                 if part > 0:
+                    chosen = word
                     if target < part:
-                        for token in range(word * 32, min(word * 32 + 32, logits.size)):
-                            if weights[token] > 0 and _allowed(mask, token):
-                                first = token
-                                target -= np.float64(weights[token])
-                                if target < 0:
-                                    break
                         break
                     target -= part
-                    # Rounding may let the search run past the end: then the last token of positive weight is right.
-                    for token in range(word * 32, min(word * 32 + 32, logits.size)):
-                        if weights[token] > 0 and _allowed(mask, token):
-                            first = token
+        for token in range(chosen * 32, min(chosen * 32 + 32, logits.size)):
+            if weights[token] > 0 and _allowed(mask, token):
+                first = token
+                target -= np.float64(weights[token])
+                if target < 0:
+                    break
     return first, allowed + remaining
 
 

@@ -79,7 +79,8 @@ def reader_of(constraint: Any) -> Reader:
     if isinstance(constraint, Conjunction):
         return _All([reader_of(part) for part in constraint.parts])
     if isinstance(constraint, Predicate):
-        return constraint.reader()
+        reader: Reader = constraint.reader()
+        return reader
     if hasattr(constraint, "compile"):
         automaton = constraint.compile()
         if automaton.special_tokens or automaton.counts_tokens:

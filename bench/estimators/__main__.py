@@ -91,7 +91,7 @@ def awrs_report(
             }
     report.note(
         "Relative standard deviation @ mean checks, of the weights of one row, by the engine's own draws; a family's "
-        "variance is the mean over its rows. geometric: the estimator of genlm-control. des_raj and murthy take a "
+        "variance is the mean over its rows. geometric: two rounds as if with replacement. des_raj and murthy take a "
         "number of checks (`tail_checks`); murthy tests fewer where the accepted token leaves little open. The ratio "
         "compares murthy, at the number of checks that geometric needs, with geometric, where that is 5 or more. "
         "auto, masks: the default under a grammar."
@@ -122,13 +122,7 @@ def main(
     if model:
         families |= recorded(rows)
     report, failures = awrs_report(families, draws, seed, plot=save)
-    report.show()
-    if save:
-        report.save()
-    for failure in failures:
-        print(f"FAILED: {failure}")
-    if failures:
-        raise typer.Exit(1)
+    report.conclude(failures, save=save)
 
 
 if __name__ == "__main__":

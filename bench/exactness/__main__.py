@@ -77,13 +77,7 @@ def main(
             progress.advance(bar)
     command = f"make exactness (python -m tamis.bench.exactness --runs {runs} --singles {singles} --seed {seed})"
     tables, failures = report(found, command, runs, plot=save)
-    tables.show()
-    if save:
-        tables.save()
-    for failure in failures:
-        print(f"FAILED: {failure}")
-    if failures:
-        raise typer.Exit(1)
+    tables.conclude(failures, save=save)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engine.completion import Spelling
 from ...engine.constraint import MaskCache, TokenByToken, TokenVocabulary
 from . import engines
 from .protocol import Engine, Matcher
@@ -28,27 +29,17 @@ class PeerConstraint:
     def bind(self, vocabulary: TokenVocabulary) -> BoundPeer:
         """Compile for a vocabulary.  Raises `protocol.Refused`."""
         texts = [vocabulary.token_bytes(token) for token in range(vocabulary.size)]
-        tokens = Tokens("the model's", texts, vocabulary.eos_ids[0], _Longest(texts))
+        spelling = Spelling(vocabulary)
+
+        def encode(text: str) -> list[int]:
+            # Some engines ask for an encoder, and any will do.
+            tokens = spelling(text.encode())
+            if tokens is None:
+                raise ValueError(f"the vocabulary cannot write {text!r}")
+            return tokens
+
+        tokens = Tokens("the model's", texts, vocabulary.eos_ids[0], encode)
         return BoundPeer(engines.make(self.name, tokens), self, vocabulary)
-
-
-class _Longest:
-    """Text to tokens, the longest that fits each time: some engines ask for an encoder, and any will do."""
-
-    def __init__(self, texts: list[bytes | None]) -> None:
-        self._tokens = {text: token for token, text in enumerate(texts) if text}
-        self._longest = max(map(len, self._tokens))
-
-    def __call__(self, text: str) -> list[int]:
-        data, tokens = text.encode(), []
-        while data:
-            sizes = range(min(self._longest, len(data)), 0, -1)
-            size = next((size for size in sizes if data[:size] in self._tokens), 0)
-            if not size:
-                raise ValueError(f"no token begins {data[:20]!r}")
-            tokens.append(self._tokens[data[:size]])
-            data = data[size:]
-        return tokens
 
 
 class BoundPeer(TokenByToken):

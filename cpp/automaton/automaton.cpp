@@ -144,7 +144,11 @@ void Automaton::begin(std::shared_ptr<const Grammar> grammar) {
   context_unions_ = {};
   token_ends_.clear();
   counts_tokens_ = false;
-  for (const auto& machine : nfa_->grammar().machines) counts_tokens_ = counts_tokens_ || machine->counts_tokens();
+  has_cheap_masks_ = true;
+  for (const auto& machine : nfa_->grammar().machines) {
+    counts_tokens_ = counts_tokens_ || machine->counts_tokens();
+    has_cheap_masks_ = has_cheap_masks_ && machine->has_cheap_masks();
+  }
   for (Chunk& chunk : chunks_) {
     chunk.cells.store(nullptr);
     chunk.complete.store(nullptr);

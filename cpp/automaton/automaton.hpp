@@ -66,7 +66,8 @@ class Automaton : private NestedStates {
   bool may_follow(StateId state, std::string_view bytes) const;
   // The state when a token has ended with the last byte; kDead where the token is one too many.  Bytes alone end none.
   StateId end_token(StateId state) const { return counts_tokens_ && state != kDead ? make_token_end(state) : state; }
-  bool counts_tokens() const { return counts_tokens_; }  // where not, end_token changes nothing
+  bool counts_tokens() const { return counts_tokens_; }      // where not, end_token changes nothing
+  bool has_cheap_masks() const { return has_cheap_masks_; }  // no machine asks for many states
   bool is_complete(StateId state) const {
     const auto [chunk, index] = place(state);
     return chunks_[chunk].complete.load(std::memory_order_acquire)[index];
@@ -185,6 +186,7 @@ class Automaton : private NestedStates {
   mutable std::size_t block_bytes_ = 0;
   StateId start_ = kDead;
   bool counts_tokens_ = false;
+  bool has_cheap_masks_ = true;
 };
 
 }  // namespace tamis

@@ -55,6 +55,8 @@ class MachineSource {
   virtual bool accepts_empty() const = 0;
   virtual std::string name() const { return "a condition that is no grammar's"; }
   virtual bool counts_tokens() const { return false; }  // end_token may change a state
+  // Whether so few states are met on the way through a vocabulary that a mask costs little more than without a machine.
+  virtual bool has_cheap_masks() const { return false; }
   // Marks each byte b (and 256, the end) that the machine may treat differently from byte b - 1.
   virtual void mark_byte_classes(std::bitset<257>& starts) const { starts.set(); }
 };

@@ -87,6 +87,7 @@ class MultiplesSource final : public MachineSource {
   explicit MultiplesSource(Decimal step) : step_(std::move(step)) {}
   std::unique_ptr<Machine> make() const override { return std::make_unique<Multiples>(step_); }
   bool accepts_empty() const override { return false; }
+  bool has_cheap_masks() const override { return true; }
   std::string name() const override { return "a multiple (multipleOf)"; }
 
  private:

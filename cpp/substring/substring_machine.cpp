@@ -107,6 +107,7 @@ class SubstringSource final : public MachineSource {
 
   std::unique_ptr<Machine> make() const override { return std::make_unique<SubstringMachine>(substrings_); }
   bool accepts_empty() const override { return true; }
+  bool has_cheap_masks() const override { return true; }
   void mark_byte_classes(std::bitset<257>& starts) const override {
     for (const char c : substrings_->automaton.text()) {
       starts.set(static_cast<std::uint8_t>(c));

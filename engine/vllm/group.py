@@ -172,14 +172,12 @@ class ParticleGroup:
 
     def _update(self, slot: int) -> None:
         """Have the latest draw of a slot say how the particle stands now."""
+        if self.history is None:
+            return
         particle = self.particles[slot]
-        now = {
-            "log_weight": finite_or_none(particle.log_weight),
-            "status": particle.status,
-            "reason": particle.reason,
-        }
-        if self.history is not None:
-            self._latest[slot].update(now)
+        self._latest[slot].update(
+            log_weight=finite_or_none(particle.log_weight), status=particle.status, reason=particle.reason
+        )
 
     def data(self, particle: Particle) -> bytes:
         """What a particle has written so far, behind the prefix and in front of a stop string."""
@@ -196,15 +194,15 @@ class ParticleGroup:
         """The bytes that all texts will begin with, whatever comes.
 
         What all particles of positive weight share, finished ones included, in whole characters and without what may
-        become a stop string.
-
-        Nothing is settled while particles may be drawn again from the start.
+        become a stop string. Nothing is settled while particles may be drawn again from the start.
         """
-        some = [p for p in self.particles if p.log_weight > -math.inf and p.status not in (DEAD, LENGTH)]
+        may_count = (None, *self._counting)
+        some = [p for p in self.particles if p.log_weight > -math.inf and p.status in may_count]
         if self.method.restarts or not some:
             return b""
         shared = _common_prefix([self.data(particle) for particle in some])
-        held = (size for size in range(len(shared), 0, -1) if any(s.startswith(shared[-size:]) for s in self._stops))
+        most = min(len(shared), max(map(len, self._stops), default=0))
+        held = (size for size in range(most, 0, -1) if any(s.startswith(shared[-size:]) for s in self._stops))
         if any(particle.status is None for particle in some):
             shared = shared[: len(shared) - next(held, 0)]
         return shared[: codecs.utf_8_decode(shared, "replace", False)[1]]

@@ -7,7 +7,7 @@ weights leave through `take_records` (see `worker`).
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,8 @@ from .vocabularies import vocabulary_of
 _FORCED = 3.0e38
 
 _EXACT = Estimator("exact")
+
+_MOST_SPELLINGS = 8
 
 # Settings of SamplingParams that would bend the target behind the sampler's back, or that nothing would apply: name,
 # the value that means "off", and what to do instead.
@@ -143,7 +145,7 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
         self._rows: dict[int, _Row] = {}
         self._records: dict[str, TokenRecord] = {}
         self._store = ConstraintStore(self._vocabulary, self._size)
-        self._spelling: Spelling | None = None
+        self._spellings: OrderedDict[tuple[int, ...], Spelling] = OrderedDict()
 
     def is_argmax_invariant(self) -> bool:
         """Never: it decides the argmax."""
@@ -282,10 +284,12 @@ class AwrsProcessor(LogitsProcessor):  # type: ignore[misc]
     def _force(self, row: _Row, written: int = 0) -> None:
         """From here on the tokens are those of the shortest completion, of which some may be written already."""
         assert row.constraint is not None
-        vocabulary = self._vocabulary(row.eos)
-        if self._spelling is None:
-            self._spelling = Spelling(vocabulary)
-        tokens = completion_of(row.constraint, row.state, self._spelling, row.eos)
+        if row.eos not in self._spellings:
+            # Which tokens are text depends on which end one.
+            self._spellings[row.eos] = Spelling(self._vocabulary(row.eos))
+            while len(self._spellings) > _MOST_SPELLINGS:
+                self._spellings.popitem(last=False)
+        tokens = completion_of(row.constraint, row.state, self._spellings[row.eos], row.eos)
         # Without a completion nothing is allowed any more.
         row.constraint, row.state, row.forced = Forced(tokens or (), self._size), written, True
 

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any
 
 from ..critic import Critic
-from ..errors import GenerationError, UnsupportedVllmError
+from ..errors import GenerationError, InputError, UnsupportedVllmError
 from . import failures
 from .answers import answer, emit, refusal
 from .channel import ATTRIBUTE, TokenRecord
@@ -92,8 +92,8 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         self._reserved = 0
         self._rejected: list[tuple[Request, str]] = []
         self.tokens_drawn = 0
-        # Text that settled in this step, by request; whoever drives the engine takes it away.
-        self.settled: dict[str, str] = {}
+        # Told the request and the text when some has settled, for groups that stream.
+        self.listener: Callable[[str, str], None] | None = None
 
     # Requests coming in and going out --------------------------------------------------------------------------------
 
@@ -125,7 +125,9 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
             return f"eos holds {max(eos)}, but the model's vocabulary ends at {size - 1}"
         try:
             _critic_of(options)
-        except GenerationError as error:
+            if options.stream or options.critic is not None:
+                self._vocabulary(eos)
+        except (GenerationError, InputError) as error:
             return str(error)
         return None
 
@@ -190,11 +192,6 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
             emit(outputs, request, refusal(request, why))
         self._rejected.clear()
         return outputs
-
-    def take_settled(self) -> dict[str, str]:
-        """The text that has settled since the last call, by request, for requests that stream."""
-        settled, self.settled = self.settled, {}
-        return settled
 
     # Admission -------------------------------------------------------------------------------------------------------
 
@@ -377,12 +374,10 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         """Resample a group that is in step, and answer for it if none of its particles runs any more."""
         group = running.group
         self._criticise(group)
-        if group.options.stream and group.error is None:
+        if group.options.stream and group.error is None and self.listener is not None:
             settled = group.settled()
             if len(settled) > running.streamed:
-                name = running.leader.request_id
-                text = settled[running.streamed :].decode("utf-8", "replace")
-                self.settled[name] = self.settled.get(name, "") + text
+                self.listener(running.leader.request_id, settled[running.streamed :].decode("utf-8", "replace"))
                 running.streamed = len(settled)
         if group.error is None:
             for slot in group.restarts():

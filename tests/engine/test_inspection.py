@@ -46,28 +46,29 @@ CASES = {
 def test_the_history_leads_to_the_samples(name):
     events = []
     for result in runs(**CASES[name]):
-        tokens = [[] for _ in result.samples]
-        weights = [0.0] * len(tokens)
-        for event in result.history:
+        lines = [[] for _ in result.samples]
+        weights = [0.0] * len(lines)
+        for number, event in enumerate(result.history):
             if isinstance(event, Drawn):
-                assert event.step == len(tokens[event.slot])
+                drawn = [other for other in lines[event.slot] if result.history[other].token_id is not None]
+                assert event.step == len(drawn)
                 if event.token_id is not None:
-                    tokens[event.slot].append(event.token_id)
                     assert event.text == ["</end>", *llamas.PIECES][event.token_id]
+                lines[event.slot].append(number)
                 weights[event.slot] = event.log_weight
             elif isinstance(event, Resampled):
-                tokens = [list(tokens[ancestor]) for ancestor in event.ancestors]
-                weights = [event.log_weight] * len(tokens)
+                lines = [list(lines[ancestor]) for ancestor in event.ancestors]
+                weights = [event.log_weight] * len(lines)
             else:
-                tokens[event.slot] = []
-        assert [tuple(drawn) for drawn in tokens] == [sample.token_ids for sample in result.samples]
-        for sample, weight in zip(result.samples, weights, strict=True):
+                lines[event.slot] = []
+        for sample, line, weight in zip(result.samples, lines, weights, strict=True):
+            drawn = [result.history[number].token_id for number in line]
+            assert tuple(token for token in drawn if token is not None) == sample.token_ids
             if sample.finish_reason == "stop" and name != "rejection":
                 assert sample.log_weight == pytest.approx(weight)
         assert len([event for event in result.history if isinstance(event, Resampled)]) == result.stats.resamplings
         events += result.history
-        distinct = {tuple(sample.token_ids[:length]) for sample in result.samples for length in range(1, 7)}
-        assert len(_surviving(result.history, 6)) >= len({prefix for prefix in distinct if len(prefix) > 0}) - 6
+        assert _surviving(result.history, 6) == {number for line in lines for number in line}
     assert any(isinstance(event, Restarted if name == "rejection" else Resampled) for event in events)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import threading
 import time
 from dataclasses import dataclass
 
@@ -357,3 +358,9 @@ def test_a_call_that_fails_in_a_worker_kills_and_others_go_on(token, said):
 def test_bad_options_of_predicates_are_refused(options, error, said):
     with pytest.raises(error, match=said):
         predicate(no_bb, **options)
+
+
+def test_what_cannot_travel_to_a_worker_is_refused_at_once():
+    lock = threading.Lock()
+    with pytest.raises(TypeError, match="must be picklable"):
+        predicate(lambda text: lock.locked(), workers=1)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from random_grammars import ALPHABET, build, regular
-from tamis.grammars import Automaton, Vocabulary, json_schema, regex
+from tamis.grammars import Automaton, Vocabulary, json_schema, lark, regex, substring_of, within
 from tamis.grammars._core import CompileError, GrammarBuilder
 
 TOKENS = [b"a", b"b", b"c", b"ab", b"abc", b"ca", b"bb", None, b"", b"end"]
@@ -174,3 +174,22 @@ def test_automata_are_shared_by_threads_and_retired_over_budget() -> None:
     for thread in threads:
         thread.join()
     assert grammar.compile(memory_limit=limit) is grammar.compile(memory_limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("grammar", "cheap"),
+    [
+        (regex("a+b"), True),
+        (json_schema({"type": "object", "properties": {"a": {"type": "integer"}}}), True),
+        (json_schema({"type": "number", "multipleOf": 0.07}), True),
+        (substring_of("abab"), True),
+        (json_schema({"type": "array", "uniqueItems": True}), False),
+        (json_schema({"type": "string", "format": "idn-hostname"}), False),
+        (regex(r"(a+)b\1"), False),
+        (lark('start: "a" start | "b"'), False),
+        (within(regex("a*"), tokens=3), False),
+    ],
+    ids=str,
+)
+def test_masks_are_cheap_without_machines_that_ask_for_many_states(grammar, cheap) -> None:
+    assert grammar.compile().bind(Vocabulary([b"a", b"b", None], eos_ids=[2])).cheap_masks is cheap
