@@ -356,18 +356,35 @@ Forms::Union<Shape> Forms::one_of(const std::vector<Union<Shape>>& unions, Union
   }
   std::vector<Union<Shape>> results;
   for (std::size_t i = 0; i < count; ++i) {
-    Union<Shape> shapes = inhabited[i];
-    for (const std::size_t j : overlapping[i]) {
-      const Union<Shape> remaining = product<Shape>(shapes, complements<Shape>(inhabited[j]), tracked);
-      std::vector<Shape> kept;
-      for (const Shape& shape : *remaining) {
-        if (!empty(shape)) kept.push_back(shape);
-      }
-      shapes = keep(std::move(kept));
-    }
-    results.push_back(shapes);
+    std::vector<Union<Shape>> others;
+    for (const std::size_t j : overlapping[i]) others.push_back(inhabited[j]);
+    results.push_back(without<Shape>(inhabited[i], others, tracked));
   }
   return sum<Shape>(results);
+}
+
+// What is in none of the others: multiplied out while that is small, otherwise as they are but for the others together,
+// which are few and mostly told apart soon.
+template <typename Shape>
+Forms::Union<Shape> Forms::without(Union<Shape> shapes, const std::vector<Union<Shape>>& others, bool tracked) {
+  const Union<Shape> whole = shapes;
+  for (const Union<Shape> other : others) {
+    const Union<Shape> outside = complements<Shape>(other);
+    if constexpr (!std::is_same_v<Shape, NumberShape>) {
+      const std::size_t limit = tracked ? kMaxTracked : std::max(kMaxShapes, whole->size());
+      if (others.size() > 1 && shapes->size() * outside->size() > limit) {
+        Shape none_of_them;
+        none_of_them.also = {{sum<Shape>(others), false}};
+        return product<Shape>(whole, keep(std::vector<Shape>{std::move(none_of_them)}), tracked);
+      }
+    }
+    std::vector<Shape> kept;
+    for (const Shape& shape : *product<Shape>(shapes, outside, tracked)) {
+      if (!empty(shape)) kept.push_back(shape);
+    }
+    shapes = keep(std::move(kept));
+  }
+  return shapes;
 }
 
 // As `one_of`, but overlaps that only an automaton could tell are taken for granted.

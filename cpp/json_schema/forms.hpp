@@ -91,6 +91,8 @@ class Forms {
   Union<Shape> sum(const std::vector<Union<Shape>>& unions);
   template <typename Shape>
   Union<Shape> one_of(const std::vector<Union<Shape>>& unions, Union<Shape> within, bool tracked);
+  template <typename Shape>
+  Union<Shape> without(Union<Shape> shapes, const std::vector<Union<Shape>>& others, bool tracked);
   StringUnion product(StringUnion first, StringUnion second);
   StringUnion complements(StringUnion shapes);
   StringUnion one_of_strings(const std::vector<StringUnion>& unions, StringUnion within);

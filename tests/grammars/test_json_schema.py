@@ -22,6 +22,20 @@ LINKED = {
     },
     "$ref": "#/$defs/node",
 }
+# Whatever has an "x" is in the last alternative, too: it overlaps with all the others, which tell each other apart.
+OVERLAPPED: dict[str, Any] = {
+    "oneOf": [
+        *(
+            {
+                "type": "object",
+                "properties": {"k": {"const": kind}, "v": {"type": "integer"}, "w": {"type": "array", "items": {"$ref": "#"}}},
+                "required": ["k", "v", "w"],
+            }
+            for kind in "abcdef"
+        ),
+        {"type": "object", "required": ["x"]},
+    ]
+}
 ROOMS = {"type": "object", "properties": {"a~/b c": {"enum": [1, 2]}}, "$ref": "#/$defs/x~1y"}
 
 # schema, texts in the language, texts outside of it
@@ -92,6 +106,23 @@ CASES: list[tuple[Any, list[str], list[str]]] = [
     ({"allOf": [{"required": ["a"]}, {"properties": {"a": {"minimum": 3}}}]}, ['{"a": 4}', '{"a": ""}'], ['{"a": 2}']),
     ({"anyOf": [{"type": "string"}, {"minimum": 5}], "type": ["string", "number"]}, ['"x"', "6"], ["4", "null"]),
     ({"oneOf": [{"multipleOf": 2}, {"minimum": 10}], "type": "integer"}, ["4", "11"], ["12", "3"]),
+    (
+        OVERLAPPED,
+        [
+            '{"k": "a", "v": 1, "w": []}',
+            '{"x": 1}',
+            '{"x": 1, "k": "f", "v": "1", "w": []}',
+            '{"k": "f", "v": 1, "w": [{"x": 1}, {"k": "b", "v": 2, "w": []}]}',
+            '{"x": 1, "k": "f", "v": 1, "w": [{"x": 1, "k": "b", "v": 2, "w": []}]}',
+            '{"x": 1, "k": "f", "v": 1, "w": [{"w": [], "k": "g", "v": 2}]}',
+        ],
+        [
+            '{"k": "g", "v": 1, "w": []}',
+            '{"x": 1, "k": "f", "v": 1, "w": []}',
+            '{"k": "f", "v": 1, "w": [{"x": 1, "k": "b", "v": 2, "w": []}]}',
+            '{"x": 1, "w": [{"w": [], "k": "b", "v": 2}], "k": "f", "v": 1}',
+        ],
+    ),
     ({"oneOf": [{"required": ["a"]}, {"required": ["b"]}]}, ['{"a": 1}', '{"b": 1}'], ["{}", '{"a": 1, "b": 1}', "0"]),
     ({"not": {"type": "string", "pattern": "^a"}}, ['"b"', "1"], ['"ab"']),
     (
