@@ -28,7 +28,11 @@ OVERLAPPED: dict[str, Any] = {
         *(
             {
                 "type": "object",
-                "properties": {"k": {"const": kind}, "v": {"type": "integer"}, "w": {"type": "array", "items": {"$ref": "#"}}},
+                "properties": {
+                    "k": {"const": kind},
+                    "v": {"type": "integer"},
+                    "w": {"type": "array", "items": {"$ref": "#"}},
+                },
                 "required": ["k", "v", "w"],
             }
             for kind in "abcdef"
