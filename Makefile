@@ -6,11 +6,13 @@ BIN := $(VENV)/bin
 RUN := OMP_WAIT_POLICY=passive $(BIN)/python
 CLANG ?= clang++-19
 FUZZ_SECONDS ?= 600
+SOAK_SECONDS ?= 1800
 CPP_SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 PYTHON_SOURCES := engine grammars agents bench tests requirements
 
 .PHONY: help setup demo test test-cpp test-slow lint format lock sanitize conformance round-trip fuzz fuzz-bytes fuzz-regex \
-  fuzz-schema fuzz-lark bench-overhead bench-maskbench bench-lark bench-coverage bench-peers bench-estimators exactness clean
+  fuzz-schema fuzz-lark bench-overhead bench-maskbench bench-lark bench-coverage bench-peers bench-estimators \
+  exactness bench-genlm bench-structured bench-scaling soak clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -125,6 +127,24 @@ exactness: setup  ## every sampling method against exact enumeration, on small m
 
 bench-estimators: setup  ## variance against checks of every weight estimator, on rows synthetic and recorded
 	$(RUN) -m tamis.bench.estimators
+
+build/genlm/.installed: requirements/genlm.lock
+	@$(PYTHON) -m venv build/genlm
+	@echo "Installing genlm-control and what it needs into build/genlm ..."
+	@build/genlm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/genlm.lock
+	@touch $@
+
+bench-genlm: setup build/genlm/.installed  ## tokens per second and posterior beside genlm-control
+	$(RUN) -m tamis.bench.genlm
+
+bench-structured: setup  ## throughput, validity and distance to the posterior beside vLLM's structured outputs
+	$(RUN) -m tamis.bench.structured
+
+bench-scaling: setup  ## cost of a token against divergence, vocabulary, particles and length
+	$(RUN) -m tamis.bench.scaling
+
+soak: setup  ## mixed groups with random aborts for SOAK_SECONDS (1800): nothing may leak
+	$(RUN) -m tamis.bench.soak --seconds $(SOAK_SECONDS)
 
 clean:  ## remove what make made, the virtual environment included
 	rm -rf build $(VENV)

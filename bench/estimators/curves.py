@@ -17,6 +17,10 @@ from ...engine.estimators import Estimator
 from ...engine.target import Target
 from .families import Row
 
+# A draw passes over its row several times: from long rows as many draws as read so many logits, but these at least.
+_LOGITS = 2**25
+_FEWEST = 512
+
 
 class Fixed:
     """A constraint that allows the same tokens in its one state."""
@@ -61,19 +65,21 @@ class Point:
 
 
 def measure(rows: Sequence[Row], estimator: Estimator, draws: int, seed: int, *, cheap_masks: bool = False) -> Point:
-    """Weights of `draws` draws from each row; the family's variance is the mean of its rows' relative variances."""
+    """Weights of `draws` draws from each row (fewer from long ones); their variances are averaged over the rows."""
     variances, errors, checks, zeros = [], [], [], 0
     for number, row in enumerate(rows):
         constraint = Fixed(row.ok, cheap_masks=cheap_masks)
-        batch = min(draws, max(64, 2**22 // row.logits.size))
-        logits = torch.from_numpy(row.logits).expand(batch, -1)
+        total = min(draws, max(_FEWEST, _LOGITS // row.logits.size))
+        batch = min(total, max(64, 2**22 // row.logits.size))
+        logits = torch.from_numpy(row.logits)
         weights = []
-        for first in range(0, draws, batch):
+        for first in range(0, total, batch):
+            count = min(batch, total - first)
             requests = [
                 RowRequest(constraint, 0, Target(), estimator, seed, number, particle, 0)
-                for particle in range(first, first + batch)
+                for particle in range(first, first + count)
             ]
-            result = sample_step(logits, requests)
+            result = sample_step(logits.expand(count, -1), requests)
             weights.append(np.exp(result.log_weights))
             checks.append(float(result.checks.mean()))
             zeros += int(np.isneginf(result.log_weights).sum())

@@ -8,38 +8,12 @@ from typing import Any
 
 import pytest
 from tamis.bench.exactness.llamas import PROMPT
+from tamis.bench.soak.leftovers import leftovers
 from tamis.engine import Engine, PredicateError, Progress, Result, predicate
-from tamis.engine.vllm.constraints import REGISTRY
 from tamis.grammars import Grammar
 
 LONG = Grammar("regex", "(a|b|c|d){100}")
 PAIRS = Grammar("regex", "(ab|ba|cc|d)*")
-
-
-def leftovers(engine: Engine) -> dict[str, int]:
-    """Whatever an idle engine still holds."""
-    scheduler: Any = engine._scheduler
-    worker: Any = engine._engine.engine_core.engine_core.model_executor.driver_worker.worker
-    processor = worker._processor()
-    pool = scheduler.kv_cache_manager.block_pool
-    return {
-        "groups": len(scheduler.groups),
-        "particles": len(scheduler._particle_of),
-        "parked": len(scheduler._parked),
-        "pending": len(scheduler.pending),
-        "rejected": len(scheduler._rejected),
-        "blocked": len(scheduler._blocked_since),
-        "reserved slots": scheduler._reserved,
-        "requests": len(scheduler.requests),
-        "running": len(scheduler.running),
-        "waiting": len(scheduler.waiting),
-        # The pool keeps one block for itself.
-        "blocks": pool.num_gpu_blocks - 1 - pool.get_num_free_blocks(),
-        "rows": len(processor._rows),
-        "records": len(processor._records),
-        "front end": engine._engine.get_num_unfinished_requests(),
-        "registry": len(REGISTRY),
-    }
 
 
 @pytest.fixture(autouse=True)

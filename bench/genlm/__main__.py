@@ -1,0 +1,183 @@
+"""Tokens per second and posterior beside genlm-control 0.4.1, task by task, run by run in turn.
+
+    make bench-genlm
+
+Both load the same SmolLM2 weights in float32: tamis into vLLM, genlm-control into transformers, each at its default
+settings with 10 particles, ESS threshold 0.5 and AWRS.  The exit status is 1 where tamis is less than 10 times as fast
+or an estimate of the posterior differs by more than 4 standard errors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from ...engine import Engine
+from ...engine.models import DEFAULT_MODEL, resolve_model
+from ..report import Report
+from .posterior import Run, agreements
+from .tasks import TASKS, Task
+
+_SPEED = 10.0
+_DISTANCE = 4.0
+_MASSES = 5
+
+
+class FarSide:
+    """genlm-control in its environment, over its standard input and output."""
+
+    def __init__(self, python: Path, model: Path, eos: list[str], threads: int) -> None:
+        script = Path(__file__).with_name("far_side.py")
+        self._process = subprocess.Popen(
+            [str(python), str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_WAIT_POLICY": "passive", "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"},
+        )
+        self._ask({"model": str(model), "eos": eos, "dtype": "float32", "threads": threads})
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"genlm-control ended with status {self._process.wait()}; its errors are above")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def run(self, task: Task, prompt: list[int], particles: int, seed: int) -> Run:
+        """One group of particles; compiling the constraint does not count."""
+        found = self._ask(
+            {
+                "kind": task.kind,
+                "source": task.source,
+                "prompt": prompt,
+                "particles": particles,
+                "max_tokens": task.max_tokens,
+                "seed": seed,
+            }
+        )
+        return Run(found["texts"], found["log_weights"], found["log_evidence"], found["tokens"], found["seconds"])
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
+
+
+def _ours(engine: Engine, task: Task, prompt: list[int], particles: int, seed: int) -> Run:
+    grammar = task.grammar()
+    begin = perf_counter()
+    result = engine.generate(
+        prompt, grammar, particles=particles, seed=seed, max_tokens=task.max_tokens, ess_threshold=0.5
+    )
+    seconds = perf_counter() - begin
+    return Run(
+        [sample.text for sample in result.samples],
+        [sample.log_weight for sample in result.samples],
+        result.log_evidence,
+        sum(len(sample.token_ids) for sample in result.samples),
+        seconds,
+        result.stats.checks,
+    )
+
+
+def main(
+    python: Annotated[Path, typer.Option(help="The interpreter of genlm-control's environment.")] = Path(
+        "build/genlm/bin/python"
+    ),
+    runs: Annotated[int, typer.Option(help="Runs of genlm-control per task; each beside one of tamis.")] = 12,
+    further: Annotated[int, typer.Option(help="Further runs of tamis alone, for its side of the posterior.")] = 48,
+    particles: Annotated[int, typer.Option(help="Per run.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of the first run; counts up.")] = 0,
+    save: Annotated[bool, typer.Option(help="Write docs/results/genlm.md.")] = True,
+) -> None:
+    """Measure, print the tables, and fail where a bound is missed."""
+    model = resolve_model(DEFAULT_MODEL)
+    threads = len(os.sched_getaffinity(0))
+    report = Report(
+        "genlm",
+        f"Beside genlm-control 0.4.1: {particles} particles, tokens per second",
+        f"make bench-genlm (python -m tamis.bench.genlm --runs {runs} --further {further} --particles {particles} "
+        f"--seed {seed})",
+        ["task", "runs", "tamis", "genlm-control", "ratio", "least and most", "tokens per run", "checks per token"],
+    )
+    failures: list[str] = []
+    sides: dict[str, tuple[list[Run], list[Run]]] = {}
+    with Engine(dtype="float32", max_model_len=512) as engine, Progress() as progress:
+        tokenizer = engine.tokenizer
+        far = FarSide(python, model, tokenizer.convert_ids_to_tokens(list(engine.eos)), threads)
+        try:
+            for task in TASKS:
+                prompt = list(tokenizer(task.prompt)["input_ids"])
+                bar = progress.add_task(task.name, total=2 * (runs + 1) + further)
+                ours: list[Run] = []
+                theirs: list[Run] = []
+                for number in range(-1, runs):  # the first is to warm up
+                    ours.append(_ours(engine, task, prompt, particles, seed + number + 1))
+                    progress.advance(bar)
+                    theirs.append(far.run(task, prompt, particles, seed + number + 1))
+                    progress.advance(bar)
+                pairs = list(zip(ours[1:], theirs[1:], strict=True))
+                ratios = [(o.tokens / o.seconds) / (t.tokens / t.seconds) for o, t in pairs]
+                speeds = [statistics.median(r.tokens / r.seconds for r in side) for side in (ours[1:], theirs[1:])]
+                ratio = statistics.median(ratios)
+                report.add(
+                    task.name,
+                    runs,
+                    f"{speeds[0]:.1f}",
+                    f"{speeds[1]:.2f}",
+                    f"{ratio:.1f}",
+                    f"{min(ratios):.1f} to {max(ratios):.1f}",
+                    f"{statistics.mean(r.tokens for r in ours):.0f} / {statistics.mean(r.tokens for r in theirs):.0f}",
+                    f"{sum(r.checks or 0 for r in ours) / sum(r.tokens for r in ours):.2f}",
+                )
+                if ratio < _SPEED:
+                    failures.append(f"{task.name}: {ratio:.1f} times genlm-control's tokens per second, not {_SPEED:g}")
+                for number in range(further):
+                    ours.append(_ours(engine, task, prompt, particles, seed + runs + 1 + number))
+                    progress.advance(bar)
+                sides[task.name] = ours, theirs
+        finally:
+            far.close()
+    report.note(
+        f"Medians over paired runs, one after the other in turn, {threads} threads each, float32, same weights; the "
+        "ratio is the median of the pairs' ratios. Loading the model and compiling constraints do not count; a first "
+        "pair warms both up. genlm-control: transformers backend, the prompt's keys and values cached, "
+        "its own caches emptied before every run."
+    )
+    report.section(
+        "The same posterior", ["task", "probability under the model of", "tamis", "genlm-control", "apart, in s.e."]
+    )
+    for task in TASKS:
+        for found in agreements(*sides[task.name], texts=_MASSES, evidence=task.same_language):
+            report.add(
+                task.name,
+                found.name if found.name == "evidence" else repr(found.name),
+                f"{found.ours:.3g} ± {found.ours_error:.1g}",
+                f"{found.theirs:.3g} ± {found.theirs_error:.1g}",
+                f"{found.distance:.1f}",
+            )
+            if found.distance > _DISTANCE:
+                failures.append(f"{task.name}: the estimates for {found.name!r} are {found.distance:.1f} s.e. apart")
+    report.note(
+        "Means over runs and their standard errors: of the evidence, where both read the constraint as the same "
+        "language, and of the texts that at least 4 runs of each side contain, the most probable first."
+    )
+    report.conclude(failures, save=save)
+
+
+if __name__ == "__main__":
+    typer.run(main)
