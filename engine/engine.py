@@ -48,6 +48,7 @@ class GenerateOptions(TypedDict, total=False):
     at_max_tokens: str
     min_tokens: int
     ignore_eos: bool
+    early_stop: float
     stop: str | Sequence[str] | None
     trace: bool
     critic: Critic | None
@@ -183,6 +184,7 @@ class Engine:
         at_max_tokens: str = "drop",
         min_tokens: int = 0,
         ignore_eos: bool = False,
+        early_stop: float = 1.0,
         stop: str | Sequence[str] | None = None,
         trace: bool = False,
         critic: Critic | None = None,
@@ -216,6 +218,8 @@ class Engine:
                 target.
             ignore_eos: draw no end token; every sample then has max_tokens tokens, the finish reason "length" and a
                 weight, and the target is the model's distribution over the beginnings that the grammar allows.
+            early_stop: a share of the weight in (0, 1): once complete particles hold it, the others are given up, with
+                the finish reason "early". Biased, and off by default (1); `Statistics.unfinished` says how much it was.
             stop: strings that end a text, too, and are no part of it (see `stops`); grammars and predicates only.
             trace: keep the history of the run in `Result.history`, for `Result.to_html`.
             critic: a `critic(...)` or `preference(...)`, or a product of them: multiplies the target.
@@ -262,6 +266,7 @@ class Engine:
             "attempts": attempts,
             "min_tokens": min_tokens,
             "ignore_eos": ignore_eos,
+            "early_stop": early_stop,
             "stop": stop,
             "trace": trace,
             "critic": critic,

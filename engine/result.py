@@ -13,7 +13,7 @@ import numpy as np
 from .errors import InputError
 from .history import Event, from_dict, to_dict, with_texts
 
-FinishReason = Literal["stop", "forced", "length", "dead"]
+FinishReason = Literal["stop", "forced", "length", "early", "dead"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Sample:
         log_weight: natural log of the unnormalised importance weight; -inf unless the text is complete.
         weight: the weight normalised over the samples of the result; 0 for all if none is complete.
         finish_reason: "stop" (complete), "forced" (completed behind max_tokens), "length" (cut at max_tokens or the end
-            of the context) or "dead" (the constraint allowed no token any more).
+            of the context), "early" (given up by `early_stop`) or "dead" (the constraint allowed no token any more).
         reason: why it is dead, if not because the model's row holds no allowed token.
         accepted: whether the text is complete and satisfies the constraint; only method "base" completes others.
     """
@@ -56,6 +56,8 @@ class Statistics:
         resamplings: resampling events.
         forks: slots that continued from another particle, `revived` of them dead or finished before,
             `copied_finished` of them copies of a finished particle.
+        unfinished: the share of the weight that particles given up by `early_stop` held; 0 without. Without a critic it
+            bounds, on average, how far the result is from that of the whole run, in total variation.
         truncation_lifted: whether truncation ever left no allowed token, so that the whole row was used.
         seconds: wall-clock time from the group's admission to its end.
     """
@@ -70,6 +72,7 @@ class Statistics:
     forks: int
     revived: int
     copied_finished: int
+    unfinished: float
     truncation_lifted: bool
     seconds: float
 
@@ -237,6 +240,7 @@ def result_from_answer(answer: Mapping[str, Any], decode: Callable[[Sequence[int
             forks=counts["forks"],
             revived=counts["revived"],
             copied_finished=counts["copied_finished"],
+            unfinished=counts["unfinished"],
             truncation_lifted=counts["truncation_lifted"],
             seconds=counts["seconds"],
         ),

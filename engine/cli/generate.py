@@ -35,6 +35,9 @@ def generate(
     max_tokens: Annotated[int, typer.Option(help="Most tokens per sample, the end token included.")] = 256,
     at_max_tokens: Annotated[str, typer.Option(help="drop, or complete by the shortest end.")] = "drop",
     min_tokens: Annotated[int, typer.Option(help="Fewest tokens per sample before the end token.")] = 0,
+    early_stop: Annotated[
+        float, typer.Option(help="Give up the rest once complete samples hold this share of the weight; 1 waits.")
+    ] = 1.0,
     stop: Annotated[list[str] | None, typer.Option(help="Text that ends a sample, too; may be repeated.")] = None,
     temperature: Annotated[float, typer.Option(help="Of the target distribution; 0 is greedy.")] = 1.0,
     top_p: Annotated[float, typer.Option(help="Nucleus truncation of the target.")] = 1.0,
@@ -67,6 +70,7 @@ def generate(
         "max_tokens": max_tokens,
         "at_max_tokens": at_max_tokens,
         "min_tokens": min_tokens,
+        "early_stop": early_stop,
         "stop": stop or None,
         "temperature": temperature,
         "top_p": top_p,

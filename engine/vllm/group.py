@@ -27,6 +27,7 @@ from .options import GroupOptions
 STOP = "stop"
 FORCED = "forced"
 LENGTH = "length"
+EARLY = "early"
 DEAD = "dead"
 
 
@@ -38,7 +39,7 @@ class Particle:
         tokens: all tokens drawn so far, an EOS at the end included.
         log_weight: log of the importance weight so far, resampling included; -inf once dead.
         status: None while it runs, then "stop" (EOS drawn), "forced" (completed behind max_tokens), "length"
-            (max_tokens reached without) or "dead".
+            (max_tokens reached without), "early" (given up when enough others had finished) or "dead".
         reason: why it is dead, where that is not plain.
         request_id: its request inside vLLM while it runs.
         data: the bytes of its first `read` tokens, read as they are needed.
@@ -105,6 +106,7 @@ class ParticleGroup:
         self.forks = 0
         self.revived = 0
         self.copied_finished = 0
+        self.unfinished = 0.0
         self._resampled_at = 0
         self._unread: set[int] = set()
         self.history: list[dict[str, Any]] | None = [] if options.trace else None
@@ -316,6 +318,30 @@ class ParticleGroup:
                 before[slot].log_weight = log_weight
         return forks
 
+    def stop_early(self) -> None:
+        """Give up the live particles if the finished ones hold their share of the weight.
+
+        What was given up counts as 0, which bends the target; `unfinished` is its share of the weight.
+        """
+        if self.options.early_stop >= 1 or not self.live:
+            return
+        weights = smc.normalized_weights(np.array([particle.log_weight for particle in self.particles]))
+        finished = sum(
+            weight
+            for weight, particle in zip(weights.tolist(), self.particles, strict=True)
+            if particle.status in self._counting
+        )
+        if finished < self.options.early_stop:
+            return
+        self.unfinished = sum(
+            weight for weight, particle in zip(weights.tolist(), self.particles, strict=True) if particle.status is None
+        )
+        for slot, particle in enumerate(self.particles):
+            if particle.status is None:
+                particle.status = EARLY
+                if slot in self._latest:
+                    self._update(slot)
+
     def final_log_weights(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Log weights (N,) against the target: dead particles count as 0, and so do those cut, unless all are to be."""
         weights = np.array([p.log_weight if p.status in self._counting else -math.inf for p in self.particles])
@@ -386,6 +412,7 @@ class ParticleGroup:
                 "forks": self.forks,
                 "revived": self.revived,
                 "copied_finished": self.copied_finished,
+                "unfinished": self.unfinished,
                 "truncation_lifted": bool(self.flags & RowFlag.TRUNCATION_LIFTED),
                 "seconds": time.monotonic() - self._started,
             },

@@ -55,6 +55,8 @@ class GroupOptions:
         complete_after: tokens after which a particle is completed by force (see `completion`); None never does.
         min_tokens: strings have at least so many tokens before their end token.
         ignore_eos: no end token is ever drawn; particles count when they are cut at max_tokens.
+        early_stop: the share of the weight from which on, once finished particles hold it, the others are given up; 1
+            waits for all.
         stop: stop strings, see `stops`.
         eos: token ids that end a string; None leaves them to the model's configuration.
         prefix: bytes of a token that was taken back from the prompt; strings are those of the constraint behind them.
@@ -76,6 +78,7 @@ class GroupOptions:
     complete_after: int | None = None
     min_tokens: int = 0
     ignore_eos: bool = False
+    early_stop: float = 1.0
     stop: tuple[str, ...] = ()
     eos: tuple[int, ...] | None = None
     prefix: bytes = b""
@@ -105,6 +108,16 @@ class GroupOptions:
                 raise InputError(f"strings cannot be completed by force under {why}; drop either")
             if self.min_tokens > self.complete_after:
                 raise InputError(f"min_tokens={self.min_tokens} exceeds max_tokens={self.complete_after}")
+        share = self.early_stop
+        if not isinstance(share, (int, float)) or isinstance(share, bool) or not 0 < share <= 1:
+            raise InputError(f"early_stop must be a number in (0, 1], got {shown(share)}")
+        if share < 1 and (self.ignore_eos or not METHODS[self.method].weighted or METHODS[self.method].restarts):
+            why = "ignore_eos" if self.ignore_eos else f"method={self.method!r}"
+            raise InputError(
+                f"early_stop looks at weights of finished particles, which {why} does not have; drop either"
+            )
+        if share < 1 and self.target.greedy:
+            raise InputError("at temperature 0 nothing is weighed, so that early_stop has no meaning; drop early_stop")
         if self.stop and (self.min_tokens or self.ignore_eos):
             raise InputError("stop strings cannot be combined with min_tokens or ignore_eos; drop either")
         if self.particles * self.attempts > _MOST_PARTICLES:
@@ -157,6 +170,7 @@ class GroupOptions:
             "eos": None if self.eos is None else list(self.eos),
             **({"min_tokens": self.min_tokens} if self.min_tokens else {}),
             **({"ignore_eos": True} if self.ignore_eos else {}),
+            **({"early_stop": self.early_stop} if self.early_stop < 1 else {}),
             **({"complete_after": self.complete_after} if self.complete_after is not None else {}),
             **({"stop": list(self.stop)} if self.stop else {}),
             **({"prefix": self.prefix.hex()} if self.prefix else {}),
@@ -183,7 +197,7 @@ class GroupOptions:
 _WIRE_KEYS = (
     *("constraint", "method", "particles", "seed", "request", "temperature", "top_p", "top_k", "min_p"),
     *("estimator", "tail_checks", "ess_threshold", "resampling", "attempts", "stream", "trace", "critic"),
-    *("complete_after", "min_tokens", "ignore_eos", "stop", "eos", "prefix"),
+    *("complete_after", "min_tokens", "ignore_eos", "early_stop", "stop", "eos", "prefix"),
 )
 _KNOWN = ", ".join(_WIRE_KEYS)
 
@@ -207,6 +221,7 @@ def make_options(
     complete_after: int | None = None,
     min_tokens: int = 0,
     ignore_eos: bool = False,
+    early_stop: float = 1.0,
     stop: str | Sequence[str] | None = None,
     eos: Sequence[int] | None = None,
     prefix: str = "",
@@ -264,6 +279,7 @@ def make_options(
         complete_after=complete_after,
         min_tokens=min_tokens,
         ignore_eos=ignore_eos,
+        early_stop=early_stop,
         stop=check_stops(stop),
         eos=ends,
         prefix=before,

@@ -387,6 +387,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
                 group.particles[fork.slot].request_id = None
                 if group.particles[fork.slot].status is None:
                     self._spawn(running, fork.slot, first=True)
+            group.stop_early()
             if group.live:
                 return
         self._dissolve(running)

@@ -247,6 +247,25 @@ def test_without_end_tokens_beginnings_are_weighed(engine: Engine, rows: Rows) -
     assert {sample.finish_reason for result in results for sample in result.samples} == {"length"}
 
 
+def test_early_stop_errs_by_what_it_gives_up(engine: Engine, rows: Rows) -> None:
+    constraint = constraints()["pairs"]
+    exact = sum(
+        text_posterior(exact_posterior(rows, bound(constraint, engine), SIZE, EOS, MAX_TOKENS), engine).values()
+    )
+    results = engine.generate(
+        [PROMPT] * GROUPS, constraint, particles=PARTICLES, max_tokens=MAX_TOKENS, seed=41, early_stop=0.5
+    )
+    given_up = np.array([result.stats.unfinished for result in results])
+    evidence = np.exp([result.log_evidence for result in results])
+    assert given_up.max() <= 0.5
+    assert given_up.mean() > 0.05
+    for sample in (sample for result in results for sample in result.samples):
+        assert (sample.weight > 0) <= (sample.finish_reason == "stop")
+    spread = 4 * evidence.std() / math.sqrt(GROUPS)
+    assert evidence.mean() < exact + spread
+    assert (evidence / (1 - given_up)).mean() > exact - spread
+
+
 @pytest.mark.parametrize("method", ["smc_base", "rerank", "rejection", "base"])
 def test_every_method_estimates_the_same_evidence(engine: Engine, rows: Rows, method: str) -> None:
     constraint = constraints()["pairs"]
