@@ -9,7 +9,7 @@ from typing import Any
 
 from ...engine import critic, predicate, preference
 from ...engine.vllm.requests import sampling_params
-from ...grammars import choice, json_schema, lark, regex
+from ...grammars import Grammar, choice, json_schema, lark, regex
 
 _SQL = (Path(__file__).resolve().parents[2] / "docs" / "examples" / "sql.lark").read_text()
 _PROMPTS = (
@@ -73,13 +73,17 @@ def request(draw: random.Random, number: int) -> tuple[str, Any]:
         "particles": draw.choice([1, 1, 2, 4, 8, 16]),
         "max_tokens": draw.choice([4, 20, 60, 120]),
         "seed": number,
-        "ess_threshold": draw.choice([0.0, 0.5, 1.0]),
-        "resampling": draw.choice(["systematic", "stratified", "multinomial", "residual"]),
         "method": draw.choice(["awrs"] * 6 + ["smc_base", "rerank", "lcd", "base"]),
         "trace": draw.random() < 0.1,
     }
     constraint = draw.choice(_CONSTRAINTS)(draw)
+    if options["method"] in ("awrs", "smc_base"):
+        options["ess_threshold"] = draw.choice([0.0, 0.5, 1.0])
+        options["resampling"] = draw.choice(["systematic", "stratified", "multinomial", "residual"])
+        options["early_stop"] = draw.choice([1.0, 1.0, 0.8])
     if options["method"] == "awrs":
+        if isinstance(constraint, Grammar):
+            options["at_max_tokens"] = draw.choice(["drop", "drop", "complete"])
         if draw.random() < 0.2:
             options["critic"] = critic(lambda text: 0.1 * text.count("e"))
         elif draw.random() < 0.1:
