@@ -78,7 +78,7 @@ def awrs_report(
                 _shown(auto),
                 "-" if ours is None else f"{ours:.3f}",
                 "-" if ratio is None else f"{ratio:.2f}",
-                f"<= {bound}" if applies else "fewer than 5 checks",
+                f"<= {bound}" if applies else "fewer than 5 checks" if geometric.checks < 5 else "not that few checks",
             )
             if applies and ratio is not None and ratio > bound:
                 failures.append(f"{name}: {ratio:.2f} times the geometric estimator's deviation, the bound is {bound}")
@@ -93,8 +93,8 @@ def awrs_report(
         "Relative standard deviation @ mean checks, of the weights of one row, by the engine's own draws; a family's "
         "variance is the mean over its rows. geometric: two rounds as if with replacement. des_raj and murthy take a "
         "number of checks (`tail_checks`); murthy tests fewer where the accepted token leaves little open. The ratio "
-        "compares murthy, at the number of checks that geometric needs, with geometric, where that is 5 or more. "
-        "auto, masks: the default under a grammar."
+        "compares murthy, at the number of checks that geometric needs (or at the most that were measured, where these "
+        "are fewer), with geometric, where that is 5 or more. auto, masks: the default under a grammar."
     )
     if plot:
         grid_plot("estimators", panels, x="checks", y="relative std of the weight")

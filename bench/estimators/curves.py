@@ -93,8 +93,13 @@ def measure(rows: Sequence[Row], estimator: Estimator, draws: int, seed: int, *,
 
 
 def at(curve: Sequence[Point], checks: float) -> float | None:
-    """The deviation of a curve at a number of checks, linear between logarithms; None outside of the curve."""
+    """The deviation of a curve at a number of checks, linear between logarithms; None before its first point.
+
+    Beyond the last point, where the curve has fewer checks, that of the last point.
+    """
     points = sorted(curve, key=lambda point: point.checks)
+    if checks > points[-1].checks:
+        return points[-1].deviation
     for left, right in pairwise(points):
         if left.checks <= checks <= right.checks:
             span = math.log(right.checks / left.checks)

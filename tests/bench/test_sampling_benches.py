@@ -38,11 +38,12 @@ def test_the_exponent_is_that_of_the_small_biases() -> None:
     assert math.isnan(exponent([Bias(1, 0.5, 0.01), Bias(2, 0.4, 0.01)])[0])
 
 
-def test_curves_are_read_between_their_points_only() -> None:
+def test_curves_are_read_between_their_points_and_beyond() -> None:
     curve = [Point(2.0, 1.0, 0.0, 0), Point(8.0, 0.25, 0.0, 0)]
     assert at(curve, 4.0) == pytest.approx(0.5)
     assert at(curve, 2.0) == pytest.approx(1.0)
-    assert at(curve, 9.0) is None
+    assert at(curve, 9.0) == 0.25
+    assert at(curve, 1.0) is None
 
 
 def test_deviations_are_relative_to_the_allowed_mass() -> None:
