@@ -23,7 +23,6 @@ class Run:
     log_evidence: float
     tokens: int
     seconds: float
-    checks: int | None = None
 
     def masses(self) -> dict[str, float]:
         """The estimate of each text's probability."""

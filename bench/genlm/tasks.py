@@ -50,9 +50,10 @@ _PALINDROMES = """
 start: "a" start "a" | "b" start "b" | "c"
 """
 
-TASKS = (
+# Few short texts, of which both see the same ones often enough to compare their probabilities.
+SHORT = (
     Task(
-        "JSON Schema",
+        "JSON Schema, short",
         _chat('Name one thing to buy, as JSON like {"item": "sugar"} or {"item": "beer"}, and nothing else.'),
         "json_schema",
         json.dumps(_SHOP),
@@ -60,7 +61,7 @@ TASKS = (
         same_language=False,  # blanks around the value, escapes in strings
     ),
     Task(
-        "regular expression",
+        "regular expression, short",
         _chat("When did Neil Armstrong walk on the moon? Answer with the date alone.") + "On",
         "regex",
         r" (June|July|August) (1?\d|2\d|3[01]), 19\d\d",
@@ -68,11 +69,59 @@ TASKS = (
         same_language=True,
     ),
     Task(
-        "context-free grammar",
+        "context-free grammar, short",
         _chat("Write a palindrome with c in the middle, such as abcba, bcb, aca or bacab, and nothing else."),
         "cfg",
         _PALINDROMES,
         20,
         same_language=True,
+    ),
+)
+
+_DISH = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "minutes": {"type": "integer"},
+        "vegetarian": {"type": "boolean"},
+        "ingredients": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["title", "minutes", "vegetarian", "ingredients"],
+    "additionalProperties": False,
+}
+_SENTENCE = r"[A-Z][a-z]+( [a-z]+){5,14}\."
+_ARITHMETIC = """
+start: sum
+sum: product (("+" | "-" | " + " | " - ") product)*
+product: factor (("*" | "/" | " * " | " / ") factor)*
+factor: NUMBER | "(" sum ")"
+NUMBER: /[0-9]+/
+"""
+
+# What people ask for: answers of some dozens of tokens.
+LONG = (
+    Task(
+        "JSON Schema",
+        _chat("Describe a dish as JSON: its title, minutes, vegetarian (true or false) and a list of ingredients."),
+        "json_schema",
+        json.dumps(_DISH),
+        64,
+        same_language=False,
+    ),
+    Task(
+        "regular expression",
+        _chat("Tell me about the sea, in three sentences."),
+        "regex",
+        f"{_SENTENCE} {_SENTENCE} {_SENTENCE}",
+        64,
+        same_language=True,
+    ),
+    Task(
+        "context-free grammar",
+        _chat("Write a long sum of products with brackets, such as (12 + 3) * (4 - 5 * (6 + 7)), and nothing else."),
+        "cfg",
+        _ARITHMETIC,
+        64,
+        same_language=False,  # where a number ends
     ),
 )
