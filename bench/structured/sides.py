@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,12 @@ class Side:
             self._process.kill()
 
 
+# GiB of keys and values on a CPU: enough for the jobs, and three engines fit beside each other.
+_KV_GIB = "1"
+
+
 def _serve(pipe: Connection, make: Callable[..., Callable[[Job], Batch]], arguments: tuple[Any, ...]) -> None:
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", _KV_GIB)
     try:
         run = make(*arguments)
         pipe.send(None)
