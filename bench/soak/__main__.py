@@ -2,10 +2,11 @@
 
     make soak                   # SOAK_SECONDS=1800
 
-Requests of every kind come in faster than they can run, a third of them are aborted at random.  Every half minute the
-engine is let run empty, and everything that it holds is counted: requests, rows, KV blocks, slots, registered
-constraints, processes, threads, open files, memory.  The exit status is 1 if anything is left over, if processes,
-threads or files grow, or if memory does after the first third.
+Requests of every kind come in faster than they can run; a third of them are aborted after a random number of steps.
+Every half minute the engine is emptied, in turn by letting it run and by aborting all at once, and everything that it
+holds is counted: requests, rows, KV blocks, slots, registered constraints, processes, threads, open files, memory.  The
+exit status is 1 if anything is left over, if processes, threads or files grow, if memory does after the first third, or
+if nothing was aborted.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from .leftovers import leftovers
 from .traffic import is_short, request
 
 _ABORTED = 1 / 3
-_OPEN = 24  # requests under way at once
+_LATEST = 80  # steps after which a request is aborted, at most
+_OPEN = 12  # requests under way at once
 _EMPTY_S = 30.0
 _GROWTH_MIB = 64.0
 
@@ -71,10 +73,14 @@ class Census:
         ]
 
 
-def _drain(core: Any, engine: Engine, finished: Counter[str]) -> None:
+def _empty(core: Any, engine: Engine, names: dict[str, str], happened: Counter[str], *, abort: bool) -> None:
+    if abort and names:
+        core.abort_request(list(names.values()), internal=True)
+        happened["aborted"] += len(names)
     while core.has_unfinished_requests():
-        finished["ended"] += sum(output.finished for output in core.step())
+        happened["ended"] += sum(output.finished for output in core.step())
     engine._step()
+    names.clear()
 
 
 def main(
@@ -95,9 +101,11 @@ def main(
         bar = progress.add_task("soak", total=seconds)
         started = emptied = time.monotonic()
         names: dict[str, str] = {}
-        number = 0
+        doomed: dict[str, int] = {}  # the step at which a request is aborted
+        number = steps = 0
         while (now := time.monotonic()) - started < seconds:
             progress.update(bar, completed=now - started)
+            steps += 1
             while len(names) < _OPEN:
                 prompt, parameters = request(draw, number)
                 if number % 40 == 0:
@@ -106,22 +114,25 @@ def main(
                 name = f"soak-{number}"
                 names[name] = core.add_request(name, text, parameters)
                 del parameters
+                if draw.random() < _ABORTED:
+                    doomed[name] = steps + draw.randint(0, _LATEST)
                 number += 1
                 happened["sent"] += 1
             for output in core.step():
                 if output.finished:
                     names.pop(output.request_id, None)
                     happened["ended"] += 1
-            if names and draw.random() < _ABORTED / 20:
-                victims = draw.sample(sorted(names), min(len(names), draw.randint(1, 8)))
-                core.abort_request([names.pop(victim) for victim in victims], internal=True)
+            due = [name for name, step in doomed.items() if step <= steps]
+            victims = [names.pop(name) for name in due if name in names]
+            if victims:
+                core.abort_request(victims, internal=True)
                 happened["aborted"] += len(victims)
+            doomed = {name: step for name, step in doomed.items() if step > steps and name in names}
             if now - emptied > _EMPTY_S:
-                _drain(core, engine, happened)
-                names.clear()
+                _empty(core, engine, names, happened, abort=len(census.minutes) % 2 == 1)
                 census.take(engine, started)
                 emptied = time.monotonic()
-        _drain(core, engine, happened)
+        _empty(core, engine, names, happened, abort=False)
         census.take(engine, started)
     _conclude(census, happened, seconds, seed, save=save)
 
@@ -136,6 +147,8 @@ def _conclude(census: Census, happened: Counter[str], seconds: float, seed: int,
     failures = [f"left over in an idle engine: {count} {what}" for what, count in census.left.items() if count]
     memory = census.thirds(census.memory_mib)
     report.add("memory, MiB, helper processes included", *(f"{value:.0f}" for value in memory))
+    if not happened["aborted"]:
+        failures.append("nothing was aborted: too few steps")
     if memory[2] - memory[1] > _GROWTH_MIB:
         failures.append(f"memory grows by {memory[2] - memory[1]:.0f} MiB from the second third to the last")
     for what in census.counts[0]:
