@@ -16,9 +16,13 @@ constexpr int kMergeDepth = 1000;  // contexts this deep are left unmerged: corr
 constexpr std::uint32_t kStepsUnchecked = 16;
 constexpr int kNesting = 400;  // combinations inside operands of combinations, as the text nests them
 
-std::vector<std::uint32_t> words_of(bool may_end, const auto& configurations) {
-  std::vector<std::uint32_t> words = {may_end ? 1U : 0U};
-  for (const auto& [subset, context] : configurations) words.insert(words.end(), {subset, context});
+SmallVector<std::uint32_t> words_of(bool may_end, const auto& configurations) {
+  SmallVector<std::uint32_t> words;
+  words.push_back(may_end ? 1U : 0U);
+  for (const auto& [subset, context] : configurations) {
+    words.push_back(subset);
+    words.push_back(context);
+  }
   return words;
 }
 
@@ -56,7 +60,7 @@ class Automaton::Settlement {
   }
 
   void put_context(ContextId context, Configurations& into, bool& may_end) {
-    const std::vector<std::uint32_t> words = a_.contexts_.copy(context);
+    const SmallVector<std::uint32_t> words = a_.contexts_.few(context);
     may_end = may_end || words[0] != 0;
     for (std::size_t i = 1; i < words.size(); i += 2) into.push_back({words[i], words[i + 1]});
   }
@@ -201,7 +205,7 @@ StateId Automaton::make_step_locked(StateId state, std::size_t byte_class) const
   if (++nesting_ > kNesting) throw LimitError("intersections and complements are nested too deeply in this text");
   const auto id = static_cast<std::uint32_t>(state);
   if (states_.end(id) - states_.begin(id) == 3) return make_single_step(state, byte_class);
-  const std::vector<std::uint32_t> words = states_.copy(id);
+  const SmallVector<std::uint32_t> words = states_.few(id);
   Settlement settlement(*this);
   for (std::size_t i = 1; i < words.size(); i += 2) {
     const SubsetId next = subsets_->step(words[i], byte_class);
@@ -256,7 +260,7 @@ StateId Automaton::make_token_end(StateId state) const {
 StateId Automaton::make_token_end_locked(StateId state) const {
   if (const auto found = token_ends_.find(state); found != token_ends_.end()) return found->second;
   check_budget();
-  const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
+  const SmallVector<std::uint32_t> words = states_.few(static_cast<std::uint32_t>(state));
   Configurations left;
   for (std::size_t i = 1; i < words.size(); i += 2) {
     const SubsetId subset = subsets_->end_token(words[i]);
@@ -276,7 +280,7 @@ std::optional<CharacterLoop> Automaton::loop(StateId state) const {
 
 bool Automaton::lives_ahead(StateId state, const CharacterLoop& loop, std::uint32_t characters) const {
   const std::lock_guard lock(mutex_);
-  const std::vector<std::uint32_t> words = states_.copy(static_cast<std::uint32_t>(state));
+  const SmallVector<std::uint32_t> words = states_.few(static_cast<std::uint32_t>(state));
   for (std::size_t i = 1; i < words.size(); i += 2) {
     if (subsets_->lives_ahead(words[i], loop, characters)) return true;
   }
@@ -285,9 +289,9 @@ bool Automaton::lives_ahead(StateId state, const CharacterLoop& loop, std::uint3
 
 // A loop that configurations make together; others may stand beside them if they are over with its first character.
 std::optional<CharacterLoop> Automaton::character_loop(std::uint32_t state) const {
-  const std::vector<std::uint32_t> words = states_.copy(state);
+  const SmallVector<std::uint32_t> words = states_.few(state);
   std::optional<CharacterLoop> common;
-  std::vector<SubsetId> others;
+  SmallVector<SubsetId> others;
   for (std::size_t i = 1; i < words.size(); i += 2) {
     auto found = subsets_->loop(words[i]);
     if (found && found->ends_later) found.reset();
@@ -311,8 +315,8 @@ std::optional<CharacterLoop> Automaton::character_loop(std::uint32_t state) cons
 
 // Whether a rule that may end, or one that may be called, leads back to a configuration of the state that makes the
 // loop, which is all but `others`: then it does so again behind each of its characters.
-bool Automaton::begins_anew(const std::vector<std::uint32_t>& state, const std::vector<SubsetId>& others) const {
-  std::vector<SubsetId> own;
+bool Automaton::begins_anew(std::span<const std::uint32_t> state, std::span<const SubsetId> others) const {
+  SmallVector<SubsetId> own;
   for (std::size_t i = 1; i < state.size(); i += 2) own.push_back(state[i]);
   const auto makes_loop = [&](SubsetId subset) {
     return std::find(own.begin(), own.end(), subset) != own.end() &&
@@ -321,7 +325,7 @@ bool Automaton::begins_anew(const std::vector<std::uint32_t>& state, const std::
   for (std::size_t i = 1; i < state.size(); i += 2) {
     if (!makes_loop(state[i])) continue;
     if (subsets_->info(state[i]).final) {
-      const std::vector<std::uint32_t> next = contexts_.copy(returned(state[i + 1]));
+      const SmallVector<std::uint32_t> next = contexts_.few(returned(state[i + 1]));
       for (std::size_t k = 1; k < next.size(); k += 2) {
         if (makes_loop(next[k])) return true;
       }
@@ -466,7 +470,7 @@ Automaton::ContextId Automaton::returned(ContextId context) const {
   return returned_[context];
 }
 
-StateId Automaton::interned(const std::vector<std::uint32_t>& words) const {
+StateId Automaton::interned(std::span<const std::uint32_t> words) const {
   const std::uint32_t id = states_.intern(words);
   const auto state = static_cast<StateId>(id);
   if (id < count_.load(std::memory_order_relaxed)) return state;

@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -129,7 +130,7 @@ class Automaton : private NestedStates {
   std::optional<CharacterLoop> nested_loop(std::uint32_t state) override { return character_loop(state); }
   std::shared_ptr<const ByteMachine> nested_wide(std::uint32_t state) override { return wide_characters(state); }
   std::optional<CharacterLoop> character_loop(std::uint32_t state) const;
-  bool begins_anew(const std::vector<std::uint32_t>& state, const std::vector<SubsetId>& others) const;
+  bool begins_anew(std::span<const std::uint32_t> state, std::span<const SubsetId> others) const;
   std::shared_ptr<const ByteMachine> wide_characters(std::uint32_t state) const;
 
   static std::pair<std::size_t, std::size_t> place(StateId state) {
@@ -151,7 +152,7 @@ class Automaton : private NestedStates {
   StateId make_token_end_locked(StateId state) const;
   SubsetId rule_start(RuleId rule) const;
   void begin(std::shared_ptr<const Grammar> grammar);
-  StateId interned(const std::vector<std::uint32_t>& words) const;
+  StateId interned(std::span<const std::uint32_t> words) const;
 
   // Merges configurations with equal contexts or equal subsets; the language stays the same.
   void merge(Configurations& configurations, int depth = 0) const;

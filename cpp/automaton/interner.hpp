@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
+#include <span>
 #include <vector>
 
 #include "../hash.hpp"
+#include "../small_vector.hpp"
 
 namespace tamis {
 
@@ -14,7 +17,10 @@ class Interner {
  public:
   Interner() : table_(16, kFree) {}
 
-  std::uint32_t intern(const std::vector<T>& sequence) {
+  std::uint32_t intern(std::initializer_list<T> sequence) {
+    return intern(std::span<const T>(sequence.begin(), sequence.size()));
+  }
+  std::uint32_t intern(std::span<const T> sequence) {
     const std::uint64_t h = hash_words(sequence.data(), sequence.size());
     for (std::size_t slot = h & (table_.size() - 1);; slot = (slot + 1) & (table_.size() - 1)) {
       const std::uint32_t id = table_[slot];
@@ -30,6 +36,7 @@ class Interner {
   const T* end(std::uint32_t id) const { return pool_.data() + offsets_[id + 1]; }
   std::size_t length(std::uint32_t id) const { return offsets_[id + 1] - offsets_[id]; }
   std::vector<T> copy(std::uint32_t id) const { return {begin(id), end(id)}; }
+  SmallVector<T> few(std::uint32_t id) const { return {begin(id), end(id)}; }  // the same, mostly on the stack
 
   std::size_t size() const { return hashes_.size(); }
   std::size_t memory_bytes() const {
@@ -39,7 +46,7 @@ class Interner {
  private:
   static constexpr std::uint32_t kFree = 0xFFFFFFFFU;
 
-  std::uint32_t insert(const std::vector<T>& sequence, std::uint64_t h, std::size_t slot) {
+  std::uint32_t insert(std::span<const T> sequence, std::uint64_t h, std::size_t slot) {
     const auto id = static_cast<std::uint32_t>(hashes_.size());
     pool_.insert(pool_.end(), sequence.begin(), sequence.end());
     offsets_.push_back(pool_.size());

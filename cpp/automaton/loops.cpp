@@ -29,9 +29,9 @@ std::optional<CharacterLoop> Subsets::loop(SubsetId subset) {
 }
 
 std::optional<CharacterLoop> Subsets::find_loop(SubsetId subset) {
-  const std::vector<Position> positions = subsets_.copy(subset);
+  const SmallVector<Position> positions = subsets_.few(subset);
   if (positions.size() > kPositions) return std::nullopt;
-  std::vector<Position> combinations;
+  SmallVector<Position> combinations;
   for (const Position p : positions) {
     const Nfa::Kind kind = nfa_.states[state_of(p)].kind;
     if (is_unentered(p)) return std::nullopt;
@@ -39,7 +39,7 @@ std::optional<CharacterLoop> Subsets::find_loop(SubsetId subset) {
     if (kind == Nfa::Kind::kChars && machine_state_of(p) != ByteMachine::kStart) return std::nullopt;
   }
   if (!combinations.empty()) return loop_of_combinations(subset, combinations);
-  std::vector<std::uint32_t> tried;
+  SmallVector<std::uint32_t> tried;
   std::optional<CharacterLoop> widest;
   for (const Position p : positions) {
     const Nfa::State& state = nfa_.states[state_of(p)];
@@ -67,9 +67,9 @@ bool CharacterLoop::leave_out(const std::bitset<256>& bytes) {
 
 // A loop that all positions reading the machine's characters make together: each goes round once with every character.
 std::optional<CharacterLoop> Subsets::loop_of_characters(SubsetId subset, std::uint32_t machine) {
-  std::vector<Position> own;
+  SmallVector<Position> own;
   std::optional<CharacterLoop> common;
-  for (const Position p : subsets_.copy(subset)) {
+  for (const Position p : subsets_.few(subset)) {
     const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind != Nfa::Kind::kChars || state.a != machine) continue;
     own.push_back(p);
@@ -108,7 +108,7 @@ std::optional<CharacterLoop> Subsets::loop_of_characters(SubsetId subset, std::u
 }
 
 // A loop that all combinations of the subset make together; `own`: they, sorted.
-std::optional<CharacterLoop> Subsets::loop_of_combinations(SubsetId subset, const std::vector<Position>& own) {
+std::optional<CharacterLoop> Subsets::loop_of_combinations(SubsetId subset, std::span<const Position> own) {
   std::optional<CharacterLoop> common;
   SubsetId alone = kEmpty;
   SubsetId exits = kEmpty;
@@ -370,7 +370,7 @@ bool Subsets::has_combinations(SubsetId subset) const {
 }
 
 // Characters that only begin like one of the loop are no matter, unless it may be over in front of them.
-bool Subsets::leave_to(SubsetId subset, const std::vector<Position>& own, CharacterLoop& loop) {
+bool Subsets::leave_to(SubsetId subset, std::span<const Position> own, CharacterLoop& loop) {
   std::bitset<256> bytes;
   for (const Position* p = subsets_.begin(subset); p != subsets_.end(subset); ++p) {
     const Nfa::State& state = nfa_.states[state_of(*p)];

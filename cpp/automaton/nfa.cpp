@@ -193,6 +193,7 @@ class Nfa::Compiler {
   }
 
   std::uint64_t tree_size(NodeId root) {
+    if (sizes_[root] != 0) return sizes_[root];
     std::vector<NodeId> todo = {root};
     std::vector<NodeId> unsized;
     while (!todo.empty()) {

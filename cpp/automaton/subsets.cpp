@@ -11,6 +11,7 @@ namespace {
 constexpr SubsetId kUnknownStep = 0xFFFFFFFFU;
 constexpr std::uint64_t kCombination = ~std::uint64_t{0};  // in a key: what follows is one
 constexpr std::size_t kPositions = 20000;                  // positions with counters in one subset
+constexpr std::size_t kStepBlock = 1024;                   // of the memory for steps
 constexpr std::size_t kFew = 16;                           // of which a list is searched faster than a set
 constexpr std::size_t kMemberSearch = 20000;               // tuples looked at before "has a member" is assumed,
 constexpr std::size_t kSearchWork = 500000;                // or positions
@@ -182,20 +183,27 @@ SubsetId Subsets::closure(Position p, bool enter) {
 }
 
 SubsetId Subsets::step(SubsetId subset, std::size_t byte_class) {
-  Row& known = row(subset);
-  const std::size_t way = known.ways->of[byte_class];
-  if (known.next[way] == kUnknownStep) known.next[way] = make_step(subset, byte_class);
-  return known.next[way];
+  const Row known = row(subset);
+  SubsetId& next = known.next[known.ways->of[byte_class]];
+  if (next == kUnknownStep) next = make_step(subset, byte_class);
+  return next;
 }
 
-Subsets::Row& Subsets::row(SubsetId subset) {
-  if (rows_[subset]) return *rows_[subset];
+Subsets::Row Subsets::row(SubsetId subset) {
+  if (rows_[subset].ways != nullptr) return rows_[subset];
   const Partition* ways = partition(subset);
-  auto made = std::make_unique<Row>(Row{ways, std::vector<SubsetId>(ways->count, kUnknownStep)});
-  made->next[0] = kEmpty;
-  row_bytes_ += sizeof(Row) + made->next.capacity() * sizeof(SubsetId);
-  rows_[subset] = std::move(made);
-  return *rows_[subset];
+  if (steps_left_ < ways->count) {
+    steps_left_ = std::max(kStepBlock, ways->count);
+    steps_.push_back(std::make_unique_for_overwrite<SubsetId[]>(steps_left_));
+    step_ = steps_.back().get();
+    row_bytes_ += steps_left_ * sizeof(SubsetId);
+  }
+  const Row made{ways, step_};
+  step_ += ways->count;
+  steps_left_ -= ways->count;
+  std::fill(made.next, made.next + ways->count, kUnknownStep);
+  made.next[0] = kEmpty;
+  return rows_[subset] = made;
 }
 
 Subsets::Partition::Partition(std::vector<std::uint16_t> of, std::size_t count)
@@ -213,22 +221,20 @@ const Subsets::Partition* Subsets::partition(SubsetId subset) {
     return each_ = keep({std::move(each), classes_.count() + 1});
   }
   // Which characters it is reading settles everything, and so it is for the operands of combinations.
-  std::vector<std::uint64_t> reading;
-  std::vector<TupleId> tuples;
+  SmallVector<std::uint64_t> reading;
+  SmallVector<TupleId> tuples;
   for (const Position* p = subsets_.begin(subset); p != subsets_.end(subset); ++p) {
     const Nfa::State& state = nfa_.states[state_of(*p)];
     if (state.kind == Nfa::Kind::kChars) reading.push_back(std::uint64_t{state.a} << 12 | machine_state_of(*p));
     if (state.kind == Nfa::Kind::kBoolean) tuples.push_back(frames_.begin(frame_of(*p))[1]);
   }
-  std::sort(reading.begin(), reading.end());
-  reading.erase(std::unique(reading.begin(), reading.end()), reading.end());
-  std::vector<const Partition*> combined;
+  reading.make_set();
+  SmallVector<const Partition*> combined;
   for (const TupleId tuple : tuples) combined.push_back(partition_of(tuple));
-  std::sort(combined.begin(), combined.end());
-  combined.erase(std::unique(combined.begin(), combined.end()), combined.end());
+  combined.make_set();
   if (reading.empty() && combined.size() == 1) return combined[0];
-  std::vector<std::uint64_t> key = reading;
-  if (!combined.empty()) key.insert(key.end(), {kCombination, kCombination});
+  SmallVector<std::uint64_t> key(reading);
+  for (int i = 0; i < 2 && !combined.empty(); ++i) key.push_back(kCombination);
   for (const Partition* part : combined) key.push_back(reinterpret_cast<std::uintptr_t>(part));
   return partition_by(key, [&](Ways& ways) {
     for (const std::uint64_t read : reading) {
@@ -245,12 +251,14 @@ const Subsets::Partition* Subsets::partition(SubsetId subset) {
 const Subsets::Partition* Subsets::partition_of(TupleId tuple) {
   if (tuple >= ways_of_tuple_.size()) ways_of_tuple_.resize(tuples_.size());
   if (ways_of_tuple_[tuple] != nullptr) return ways_of_tuple_[tuple];
-  const std::vector<std::uint32_t> words = tuples_.copy(tuple);
-  std::vector<const Partition*> parts;  // none for operands that are left out of account
-  std::vector<std::uint64_t> key = {kCombination, words[0]};
+  const SmallVector<std::uint32_t> words = tuples_.few(tuple);
+  SmallVector<const Partition*> parts;  // none for operands that are left out of account
+  SmallVector<std::uint64_t> key;
+  key.push_back(kCombination);
+  key.push_back(words[0]);
   for (std::size_t i = 1; i < words.size(); ++i) {
     parts.push_back(words[i] == kFree ? nullptr : row(words[i]).ways);
-    key.push_back(reinterpret_cast<std::uintptr_t>(parts.back()));
+    key.push_back(reinterpret_cast<std::uintptr_t>(parts[i - 1]));
   }
   return ways_of_tuple_[tuple] = partition_by(key, [&](Ways& ways) {
            const Nfa::Boolean& operands = nfa_.booleans[words[0]];
@@ -273,7 +281,7 @@ const Subsets::Partition* Subsets::partition_of(TupleId tuple) {
 
 // The partition of this key; `mark` makes it, the first time.
 template <class Mark>
-const Subsets::Partition* Subsets::partition_by(const std::vector<std::uint64_t>& key, Mark mark) {
+const Subsets::Partition* Subsets::partition_by(std::span<const std::uint64_t> key, Mark mark) {
   const std::uint32_t id = read_.intern(key);
   if (id < partition_of_read_.size()) return partition_of_read_[id];
   partition_of_read_.push_back(nullptr);
@@ -327,7 +335,7 @@ SubsetId Subsets::unite(SubsetId a, SubsetId b) {
 const std::vector<Subsets::Call>& Subsets::calls(SubsetId subset) {
   if (infos_[subset].calls_known) return infos_[subset].calls;
   std::vector<std::pair<RuleId, Position>> returns;  // by rule
-  for (const Position p : subsets_.copy(subset)) {
+  for (const Position p : subsets_.few(subset)) {
     const Nfa::State state = nfa_.states[state_of(p)];
     if (state.kind == Nfa::Kind::kCall) returns.emplace_back(state.a, position(state.b, 0, frame_of(p)));
   }
@@ -370,7 +378,7 @@ std::size_t Subsets::memory_bytes() const {
   for (const auto& machine : machines_) machines += machine->memory_bytes();
   return machines + loops_.size() * 88 + (common_.size() + clashes_.size()) * 96 + partition_of_read_.capacity() * 8 +
          continues_.capacity() + ways_of_tuple_.capacity() * 8 + subsets_.memory_bytes() + frames_.memory_bytes() +
-         tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) + rows_.capacity() * sizeof(rows_[0]) + row_bytes_ +
+         tuples_.memory_bytes() + infos_.capacity() * sizeof(Info) + rows_.capacity() * sizeof(Row) + row_bytes_ +
          read_.memory_bytes() + unions_.memory_bytes() + token_ends_.size() * 32 + wide_.size() * 48 +
          seen_plain_.capacity() * 4;
 }
@@ -427,7 +435,7 @@ Subsets::TupleId Subsets::tuple_start(std::uint32_t combination) {
 }
 
 Subsets::TupleId Subsets::tuple_step(TupleId tuple, std::size_t byte_class) {
-  std::vector<std::uint32_t> next = tuples_.copy(tuple);
+  SmallVector<std::uint32_t> next = tuples_.few(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[next[0]];
   for (std::size_t i = 0; i < operands.size(); ++i) {
     std::uint32_t& component = next[i + 1];
@@ -470,7 +478,7 @@ SubsetId Subsets::end_token(SubsetId subset) {
 }
 
 Subsets::TupleId Subsets::tuple_end_token(TupleId tuple) {
-  std::vector<std::uint32_t> next = tuples_.copy(tuple);
+  SmallVector<std::uint32_t> next = tuples_.few(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[next[0]];
   for (std::size_t i = 0; i < operands.size(); ++i) {
     std::uint32_t& component = next[i + 1];
@@ -492,7 +500,7 @@ Subsets::TupleId Subsets::tuple_end_token(TupleId tuple) {
   return interned_tuple(next);
 }
 
-Subsets::TupleId Subsets::interned_tuple(const std::vector<std::uint32_t>& tuple) {
+Subsets::TupleId Subsets::interned_tuple(std::span<const std::uint32_t> tuple) {
   const TupleId id = tuples_.intern(tuple);
   if (id == continues_.size()) continues_.push_back(Answer::kUnknown);
   return id;
@@ -521,7 +529,7 @@ bool Subsets::accepts(TupleId tuple) const {
 
 // Whether operands that are not regular throughout agree is not decided; the others are held against each other.
 Subsets::TupleId Subsets::decidable_part(TupleId tuple) {
-  std::vector<std::uint32_t> words = tuples_.copy(tuple);
+  SmallVector<std::uint32_t> words = tuples_.few(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[words[0]];
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (!operands[i].decidable) words[i + 1] = kFree;
@@ -540,7 +548,7 @@ std::vector<std::uint32_t> Subsets::ways_on(TupleId tuple) {
 bool Subsets::can_continue(TupleId tuple) {
   const bool gave_up = !given_up_.empty() && given_up_.contains(tuples_.begin(tuple)[0]);
   if (!gave_up && continues_[tuple] != Answer::kUnknown) return continues_[tuple] == Answer::kYes;
-  const std::vector<std::uint32_t> words = tuples_.copy(tuple);
+  const SmallVector<std::uint32_t> words = tuples_.few(tuple);
   const Nfa::Boolean& operands = nfa_.booleans[words[0]];
   bool all_decidable = true;
   bool some_decidable = false;

@@ -162,7 +162,7 @@ class Subsets {
     return kind == Nfa::Kind::kSplit || kind == Nfa::Kind::kNext || kind == Nfa::Kind::kLater;
   }
   std::optional<CharacterLoop> loop_of_characters(SubsetId subset, std::uint32_t machine);
-  std::optional<CharacterLoop> loop_of_combinations(SubsetId subset, const std::vector<Position>& own);
+  std::optional<CharacterLoop> loop_of_combinations(SubsetId subset, std::span<const Position> own);
   std::optional<CharacterLoop> loop_of_tuple(TupleId tuple);
   SubsetId ahead(SubsetId subset, const CharacterLoop& loop, std::uint32_t characters);
   // Whether the subset ends a rule or calls one: where that leads is not known here.
@@ -175,7 +175,7 @@ class Subsets {
   bool leads_on(SubsetId subset) const;
   using Characters = std::shared_ptr<const ByteMachine>;
   Characters common_of(const Characters& a, const Characters& b);
-  bool leave_to(SubsetId subset, const std::vector<Position>& own, CharacterLoop& loop);
+  bool leave_to(SubsetId subset, std::span<const Position> own, CharacterLoop& loop);
   SubsetId closure(Position p, bool enter = true);
   // Where the bytes lead: which of them the same way is known at once, where to only once somebody goes there.
   struct Partition {
@@ -186,15 +186,15 @@ class Subsets {
     std::vector<std::uint8_t> classes;
   };
   struct Row {
-    const Partition* ways;
-    std::vector<SubsetId> next;  // per way
+    const Partition* ways = nullptr;
+    SubsetId* next = nullptr;  // per way
   };
   SubsetId make_step(SubsetId subset, std::size_t byte_class);
-  Row& row(SubsetId subset);
+  Row row(SubsetId subset);
   const Partition* partition(SubsetId subset);
   const Partition* partition_of(TupleId tuple);
   template <class Mark>
-  const Partition* partition_by(const std::vector<std::uint64_t>& key, Mark mark);
+  const Partition* partition_by(std::span<const std::uint64_t> key, Mark mark);
   const Partition* keep(Partition made);
   Position after_byte(Position p, ByteMachine::State machine_state) const;
 
@@ -204,7 +204,7 @@ class Subsets {
   TupleId tuple_start(std::uint32_t combination);
   TupleId tuple_step(TupleId tuple, std::size_t byte_class);
   TupleId tuple_end_token(TupleId tuple);
-  TupleId interned_tuple(const std::vector<std::uint32_t>& tuple);
+  TupleId interned_tuple(std::span<const std::uint32_t> tuple);
   bool accepts(TupleId tuple) const;
   bool can_continue(TupleId tuple);
   TupleId decidable_part(TupleId tuple);
@@ -225,7 +225,10 @@ class Subsets {
   std::unordered_map<SubsetId, std::shared_ptr<const ByteMachine>> wide_;
   std::map<std::pair<Characters, Characters>, Characters> common_;
   std::map<std::pair<Characters, Characters>, bool> clashes_;
-  std::vector<std::unique_ptr<Row>> rows_;  // per subset, none until first used
+  std::vector<Row> rows_;                           // per subset, without ways until first used
+  std::vector<std::unique_ptr<SubsetId[]>> steps_;  // what the rows point into; the last block has some left
+  SubsetId* step_ = nullptr;
+  std::size_t steps_left_ = 0;
   std::size_t row_bytes_ = 0;
   std::deque<Partition> partitions_;
   const Partition* each_ = nullptr;                  // the one of all that step byte by byte
