@@ -360,7 +360,7 @@ def _settle_row(
         if mask[word] != 0:
             remaining += _word_sum(mask[word], weights[word * 32 : word * 32 + 32])
     if first < 0 and remaining > 0:
-        # Where rounding lets a search run past the end, the last word or token of positive weight is right.
+        # Where rounding lets the search run past the end, any token of the last word of positive weight is as good.
         target = uniform * remaining
         chosen = 0
         for word in range(words):

@@ -8,35 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tamis.bench.people import PROMPT, people
 from tamis.bench.report import Report
 from tamis.engine import Engine
 from tamis.grammars import Grammar, json_schema
 
-PROMPT = "A long list of invented people, as JSON:\n"
 TOKENS = 96
 ROUNDS = 9
-
-# Fifty people fill far more than TOKENS tokens, so that no sequence ends early on either side.
-SCHEMA = {
-    "type": "array",
-    "minItems": 50,
-    "items": {
-        "type": "object",
-        "properties": {
-            "name": {"type": "string", "minLength": 1, "maxLength": 40},
-            "age": {"type": "integer", "minimum": 0, "maximum": 120},
-            "city": {"type": "string", "minLength": 1, "maxLength": 40},
-            "tags": {"type": "array", "items": {"enum": ["friend", "colleague", "family"]}, "maxItems": 3},
-        },
-        "required": ["name", "age", "city"],
-        "additionalProperties": False,
-    },
-}
 
 
 @pytest.fixture(scope="session")
 def grammar() -> Grammar:
-    return json_schema(SCHEMA)
+    return json_schema(people(50))  # far more than TOKENS tokens
 
 
 def seconds_of(action: Callable[[], Any]) -> float:

@@ -47,7 +47,9 @@ class Agreement:
     def distance(self) -> float:
         """In standard errors of the difference."""
         spread = math.hypot(self.ours_error, self.theirs_error)
-        return abs(self.ours - self.theirs) / spread if spread else math.inf * (self.ours != self.theirs or 0)
+        if self.ours == self.theirs:
+            return 0.0
+        return abs(self.ours - self.theirs) / spread if spread else math.inf
 
 
 def agreements(ours: Sequence[Run], theirs: Sequence[Run], *, texts: int, evidence: bool) -> list[Agreement]:

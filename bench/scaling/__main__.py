@@ -17,14 +17,16 @@ from rich.progress import Progress
 
 from ...engine import Engine
 from ..estimators.recording import recorded
+from ..people import PROMPT
 from ..plot import line_plot
 from ..report import Report
 from .rows import costs, divergence_rows, exponent, power, step_cost
-from .steps import GRAMMAR, PROMPT, growth, timed_steps, tokens_per_second
+from .steps import GRAMMAR, growth, timed_steps, tokens_per_second
 
 _SIZES = (49_152, 131_072, 262_144)
 _PARTICLES = (1, 2, 4, 8, 16, 32, 64, 128)
 _WINDOW = 250
+# Of medians on a machine with other work: a cost that grew with the length would multiply over thousands of tokens.
 _GROWTH = 0.2
 
 

@@ -13,21 +13,9 @@ from ...engine import Engine
 from ...engine.vllm.processor import AwrsProcessor
 from ...engine.vllm.scheduler import ParticleScheduler
 from ...grammars import json_schema
+from ..people import PROMPT, people
 
-_PERSON = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "minLength": 1, "maxLength": 40},
-        "age": {"type": "integer", "minimum": 0, "maximum": 120},
-        "city": {"type": "string", "minLength": 1, "maxLength": 40},
-        "tags": {"type": "array", "items": {"enum": ["friend", "colleague", "family"]}, "maxItems": 3},
-    },
-    "required": ["name", "age", "city"],
-    "additionalProperties": False,
-}
-# More people than any run has room for, so that none ends early.
-GRAMMAR = json_schema({"type": "array", "minItems": 2000, "items": _PERSON}, whitespace="compact")
-PROMPT = "A long list of invented people, as JSON:\n"
+GRAMMAR = json_schema(people(2000), whitespace="compact")
 
 
 @dataclass

@@ -50,8 +50,8 @@ class Census:
     def take(self, engine: Engine, started: float) -> None:
         """Count; the engine must have been let run empty."""
         gc.collect()
-        for what, count in leftovers(engine).items():
-            self.left[what] += count
+        left = leftovers(engine)
+        self.left.update(left)
         children = self._process.children(recursive=True)
         self.minutes.append((time.monotonic() - started) / 60)
         self.memory_mib.append(sum(p.memory_info().rss for p in (self._process, *children)) / 2**20)
@@ -60,6 +60,7 @@ class Census:
                 "processes": len(children),
                 "threads": threading.active_count(),
                 "open files": len(os.listdir("/proc/self/fd")),
+                "requests, slots, rows, KV blocks, constraints left over": sum(left.values()),
             }
         )
 
@@ -156,7 +157,6 @@ def _conclude(census: Census, happened: Counter[str], seconds: float, seed: int,
         report.add(what, *(f"{value:.0f}" for value in thirds))
         if thirds[2] > thirds[1]:
             failures.append(f"{what} grow from {thirds[1]:.0f} to {thirds[2]:.0f}")
-    report.add("requests, slots, rows, KV blocks, constraints left", 0, 0, sum(census.left.values()))
     report.note(
         f"{happened['sent']} requests sent, {happened['ended']} ended, {happened['aborted']} aborted; medians of "
         f"{len(census.minutes)} counts of an engine that was let run empty. Grammars are ever new ones, so that all "

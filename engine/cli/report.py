@@ -67,6 +67,8 @@ def print_result(result: Result, constraint: Grammar | None) -> None:
         summary.add_row(
             "note", "truncation (top-k, top-p, min-p) left no allowed token at least once and was lifted there"
         )
+    if stats.unfinished:
+        summary.add_row("note", f"samples given up early held {100 * stats.unfinished:.1f} % of the weight")
     if stats.failures:
         summary.add_row("note", f"{stats.failures} particles were lost because a predicate failed")
     if result.text is None:

@@ -325,17 +325,14 @@ class ParticleGroup:
         """
         if self.options.early_stop >= 1 or not self.live:
             return
-        weights = smc.normalized_weights(np.array([particle.log_weight for particle in self.particles]))
-        finished = sum(
-            weight
-            for weight, particle in zip(weights.tolist(), self.particles, strict=True)
-            if particle.status in self._counting
+        may_count = (None, *self._counting)
+        weights = smc.normalized_weights(
+            np.array([p.log_weight if p.status in may_count else -math.inf for p in self.particles])
         )
-        if finished < self.options.early_stop:
+        unfinished = float(weights[[particle.status is None for particle in self.particles]].sum())
+        if not weights.any() or 1 - unfinished < self.options.early_stop:
             return
-        self.unfinished = sum(
-            weight for weight, particle in zip(weights.tolist(), self.particles, strict=True) if particle.status is None
-        )
+        self.unfinished = unfinished
         for slot, particle in enumerate(self.particles):
             if particle.status is None:
                 particle.status = EARLY

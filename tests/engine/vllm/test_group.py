@@ -49,20 +49,21 @@ def test_without_resampling_nobody_waits() -> None:
 
 
 def test_early_stop_waits_for_its_share_of_the_weight() -> None:
-    options = GroupOptions({"kind": "anything"}, particles=3, ess_threshold=0.0, early_stop=0.7)
+    options = GroupOptions({"kind": "anything"}, particles=4, ess_threshold=0.0, early_stop=0.7)
     some = ParticleGroup(options, (EOS,))
     some.receive(0, record(EOS, math.log(0.6)), finished=True)
     some.receive(1, record(1, math.log(0.3)), finished=False)
     some.receive(2, record(2, math.log(0.1)), finished=False)
+    some.receive(3, record(3, math.log(9.0)), finished=True)  # cut, so that its weight does not count
     some.stop_early()
     assert len(some.live) == 2
     some.receive(2, record(EOS), finished=True)
     some.stop_early()
-    assert [particle.status for particle in some.particles] == ["stop", "early", "stop"]
+    assert [particle.status for particle in some.particles] == ["stop", "early", "stop", "length"]
     assert some.unfinished == pytest.approx(0.3)
     answer = some.answer()
-    assert [particle["log_weight"] is None for particle in answer["particles"]] == [False, True, False]
-    assert math.exp(answer["log_evidence"]) == pytest.approx(0.7 / 3)
+    assert [particle["log_weight"] is None for particle in answer["particles"]] == [False, True, False, True]
+    assert math.exp(answer["log_evidence"]) == pytest.approx(0.7 / 4)
     result = result_from_answer(answer, lambda tokens: " ".join(map(str, tokens)))
     assert result.stats.unfinished == pytest.approx(0.3)
     assert result.samples[1].finish_reason == "early"
