@@ -10,7 +10,7 @@ SOAK_SECONDS ?= 1800
 CPP_SOURCES := $(shell find cpp -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 PYTHON_SOURCES := engine grammars agents bench tests requirements
 
-.PHONY: help setup demo test test-cpp test-slow lint format lock sanitize conformance round-trip fuzz fuzz-bytes fuzz-regex \
+.PHONY: help setup demo test test-cpp test-slow test-v2 lint format lock sanitize conformance round-trip fuzz fuzz-bytes fuzz-regex \
   fuzz-schema fuzz-lark bench-overhead bench-maskbench bench-lark bench-coverage bench-peers bench-estimators \
   exactness bench-genlm bench-structured bench-scaling soak clean
 
@@ -53,6 +53,15 @@ test-cpp: setup  # in the folder of the extension, whose library they test
 
 test-slow: setup  ## the minutes-long suites
 	$(RUN) -m pytest -m slow
+
+build/triton/.installed: requirements/triton.lock
+	@echo "Installing Triton into build/triton ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/triton -r requirements/triton.lock
+	@touch $@
+
+test-v2: setup build/triton/.installed  ## the tests inside vLLM with its V2 model runner, whose kernels Triton interprets
+	PYTHONPATH=build/triton:tests/engine/vllm/interpreted TRITON_INTERPRET=1 VLLM_USE_V2_MODEL_RUNNER=1 \
+	  $(RUN) -m pytest tests/engine/vllm -m "not slow" --ignore tests/engine/vllm/test_default_model.py
 
 sanitize: setup  ## the C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(BIN)/cmake -S cpp -B build/sanitize -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_BUILD_TYPE=Debug \

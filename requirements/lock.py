@@ -1,4 +1,4 @@
-"""Resolve NAME.in into NAME.lock with pip's own resolver: `python requirements/lock.py cpu gpu dev fuzz genlm`.
+"""Resolve NAME.in into NAME.lock with pip's own resolver: `python requirements/lock.py cpu gpu dev fuzz genlm triton`.
 
 Locks are installed with `--no-deps`, so a package listed in LEFT_OUT never reaches the environment:
 torchvision, torchaudio and torchcodec on PyPI are CUDA builds that break `import transformers` beside a
@@ -37,5 +37,5 @@ def resolve(name: str) -> None:
 
 
 if __name__ == "__main__":
-    for argument in sys.argv[1:] or ["cpu", "gpu", "dev", "fuzz", "genlm"]:
+    for argument in sys.argv[1:] or ["cpu", "gpu", "dev", "fuzz", "genlm", "triton"]:
         resolve(argument)

@@ -37,6 +37,8 @@ from vllm.v1.engine import EngineCoreOutput, EngineCoreOutputs, FinishReason
 from vllm.v1.outputs import ModelRunnerOutput
 from vllm.v1.request import Request, RequestStatus
 from vllm.v1.sample.logits_processor.interface import BatchUpdate, LogitsProcessor, MoveDirectionality
+from vllm.v1.worker.gpu.sample.logits_processor.interface import LogitsContext
+from vllm.v1.worker.gpu.sample.logits_processor.interface import LogitsProcessor as LogitsProcessorV2
 
 if current_platform.is_cpu():
     from vllm.v1.worker.cpu_worker import CPUWorker as PlatformWorker
@@ -49,7 +51,9 @@ __all__ = [
     "EngineCoreOutputs",
     "FinishReason",
     "InProcessCore",
+    "LogitsContext",
     "LogitsProcessor",
+    "LogitsProcessorV2",
     "ModelRunnerOutput",
     "MoveDirectionality",
     "PauseState",
@@ -99,8 +103,6 @@ def check_configuration(config: VllmConfig) -> None:
         UnsupportedVllmError: names every setting in the way and its remedy.
     """
     problems = []
-    if config.use_v2_model_runner:
-        problems.append("the V2 model runner is on; set VLLM_USE_V2_MODEL_RUNNER=0")
     if config.scheduler_config.async_scheduling:
         problems.append("async_scheduling is on; pass async_scheduling=False")
     if config.speculative_config is not None:
@@ -109,6 +111,10 @@ def check_configuration(config: VllmConfig) -> None:
         problems.append("pipeline parallelism is on; pass pipeline_parallel_size=1")
     if config.parallel_config.data_parallel_size > 1:
         problems.append("data parallelism is on; run one engine per replica")
+    if config.parallel_config.enable_batch_sharded_sampling:
+        problems.append("batch-sharded sampling is on; pass enable_batch_sharded_sampling=False")
+    if config.watermark_config is not None:
+        problems.append("watermarking is on; drop watermark_config")
     if config.kv_transfer_config is not None:
         problems.append("a KV connector is configured; drop kv_transfer_config")
     for what, wanted, found in (

@@ -112,10 +112,14 @@ def vllm_environment(*, quiet: bool = True) -> Iterator[None]:
     """Environment in which an in-process engine is built; what was set before is restored afterwards.
 
     In one process vLLM is faster for one sequence, scripts need no main guard, and Python predicates are within reach.
-    `VLLM_CPU_KVCACHE_SPACE` and `VLLM_LOGGING_LEVEL` keep the user's value if there is one.
+    `VLLM_USE_V2_MODEL_RUNNER`, `VLLM_CPU_KVCACHE_SPACE` and `VLLM_LOGGING_LEVEL` keep the user's value if there is one.
     """
-    settings = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_USE_V2_MODEL_RUNNER": "0"}
-    defaults = {"VLLM_CPU_KVCACHE_SPACE": str(default_kv_gib()), "VLLM_NO_USAGE_STATS": "1"}
+    settings = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+    defaults = {
+        "VLLM_USE_V2_MODEL_RUNNER": "0",
+        "VLLM_CPU_KVCACHE_SPACE": str(default_kv_gib()),
+        "VLLM_NO_USAGE_STATS": "1",
+    }
     if _is_cpu_wheel():
         # 0.32 cannot load there what its ahead-of-time compiler saved, and compiles again at every start (40 s, not 5).
         defaults["VLLM_USE_AOT_COMPILE"] = "0"

@@ -6,23 +6,34 @@ from typing import Any
 
 from ..errors import UnsupportedVllmError
 from .channel import ATTRIBUTE
-from .compat import PlatformWorker
+from .compat import PlatformWorker, SchedulerOutput
 from .processor import AwrsProcessor
 
 
 class ParticleWorker(PlatformWorker):  # type: ignore[misc]
     """The platform's own worker plus one attribute on what `sample_tokens` returns."""
 
+    def execute_model(self, scheduler_output: SchedulerOutput) -> Any:
+        """One forward pass."""
+        if self.use_v2_model_runner:
+            processor = self._processor()
+            processor.forget(scheduler_output.finished_req_ids)
+            processor.forget(scheduler_output.preempted_req_ids or ())
+        return super().execute_model(scheduler_output)
+
     def sample_tokens(self, grammar_output: Any) -> Any:
         output = super().sample_tokens(grammar_output)
         records = self._processor().take_records()
         # Without records the output may be a constant that all steps share.
         if output is not None and records:
-            setattr(output, ATTRIBUTE, records)
+            # The V2 runner wraps the output until the device has copied the tokens.
+            setattr(getattr(output, "model_runner_output", output), ATTRIBUTE, records)
         return output
 
     def _processor(self) -> AwrsProcessor:
-        for processor in self.model_runner.input_batch.logitsprocs.non_argmax_invariant:
+        runner = self.model_runner
+        v2 = self.use_v2_model_runner
+        for processor in runner.sampler.logits_processors if v2 else runner.input_batch.logitsprocs.non_argmax_invariant:
             if isinstance(processor, AwrsProcessor):
                 return processor
         raise UnsupportedVllmError(

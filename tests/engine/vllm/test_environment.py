@@ -36,11 +36,12 @@ def test_other_releases_are_refused(monkeypatch: pytest.MonkeyPatch, version: st
 
 def configuration(**changes: Any) -> Any:
     parts: dict[str, Any] = {
-        "use_v2_model_runner": False,
         "scheduler_config.async_scheduling": False,
         "scheduler_config.scheduler_cls": environment.SCHEDULER,
         "speculative_config": None,
         "kv_transfer_config": None,
+        "watermark_config": None,
+        "parallel_config.enable_batch_sharded_sampling": None,
         "parallel_config.pipeline_parallel_size": 1,
         "parallel_config.data_parallel_size": 1,
         "parallel_config.worker_cls": environment.WORKER,
@@ -62,7 +63,8 @@ def configuration(**changes: Any) -> Any:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"use_v2_model_runner": True}, "V2 model runner"),
+        ({"parallel_config__enable_batch_sharded_sampling": True}, "enable_batch_sharded_sampling=False"),
+        ({"watermark_config": object()}, "watermark"),
         ({"scheduler_config__async_scheduling": True}, "async_scheduling=False"),
         ({"scheduler_config__scheduler_cls": None}, "scheduler_cls lacks"),
         ({"parallel_config__worker_cls": "vllm.v1.worker.cpu_worker.CPUWorker"}, "worker_cls lacks"),
