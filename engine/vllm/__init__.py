@@ -2,7 +2,7 @@
 weights.
 
     environment  settings that must stand before vLLM starts, and the engine options that load the three parts below
-    processor    AWRS: draws every particle's next token, all rows of a step at once
+    processor    AWRS: draws every particle's next token, all rows of a step at once (`particle_rows`)
     worker       carries the log-weight increments from the processor to the scheduler
     scheduler    SMC: turns a group into particles, keeps them in step, resamples, forks, answers once
     answers      the output with which a group answers

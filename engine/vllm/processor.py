@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError
+from .channel import TokenRecord
 from .compat import (
     BatchUpdate,
     LogitsContext,
@@ -28,7 +29,6 @@ from .compat import (
     check_configuration,
 )
 from .constraints import check_compiles
-from .channel import TokenRecord
 from .options import GROUP_KEY, PARTICLE_KEY, GroupOptions
 from .particle_rows import ParticleRow, ParticleRows, is_particle
 

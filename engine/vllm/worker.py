@@ -33,7 +33,9 @@ class ParticleWorker(PlatformWorker):  # type: ignore[misc]
     def _processor(self) -> AwrsProcessor:
         runner = self.model_runner
         v2 = self.use_v2_model_runner
-        for processor in runner.sampler.logits_processors if v2 else runner.input_batch.logitsprocs.non_argmax_invariant:
+        for processor in (
+            runner.sampler.logits_processors if v2 else runner.input_batch.logitsprocs.non_argmax_invariant
+        ):
             if isinstance(processor, AwrsProcessor):
                 return processor
         raise UnsupportedVllmError(
