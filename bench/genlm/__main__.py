@@ -58,8 +58,8 @@ class FarSide:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def run(self, task: Task, prompt: list[int], particles: int, seed: int) -> Run:
-        """One group of particles; compiling the constraint does not count."""
+    def run(self, task: Task, prompt: list[int], particles: int, seed: int) -> Run | None:
+        """One group of particles; compiling the constraint does not count.  None where genlm-control gave up."""
         found = self._ask(
             {
                 "kind": task.kind,
@@ -70,6 +70,8 @@ class FarSide:
                 "seed": seed,
             }
         )
+        if "failed" in found:
+            return None
         return Run(found["texts"], found["log_weights"], found["log_evidence"], found["tokens"], found["seconds"])
 
     def close(self) -> None:
@@ -95,7 +97,7 @@ def _ours(engine: Engine, task: Task, prompt: list[int], particles: int, seed: i
     )
 
 
-def _speed(report: Report, task: Task, ours: list[Run], theirs: list[Run]) -> float:
+def _speed(report: Report, task: Task, ours: list[Run], theirs: list[Run], given_up: int) -> float:
     """Report a task's pairs; the median ratio."""
     ratios = [(o.tokens / o.seconds) / (t.tokens / t.seconds) for o, t in zip(ours, theirs, strict=True)]
     speeds = [statistics.median(run.tokens / run.seconds for run in side) for side in (ours, theirs)]
@@ -109,6 +111,7 @@ def _speed(report: Report, task: Task, ours: list[Run], theirs: list[Run]) -> fl
         f"{min(ratios):.1f} to {max(ratios):.1f}",
         " / ".join(f"{statistics.mean(run.tokens for run in side):.0f}" for side in (ours, theirs)),
         " / ".join(str(sum(run.log_evidence == -math.inf for run in side)) for side in (ours, theirs)),
+        given_up,
     )
     return ratio
 
@@ -141,6 +144,7 @@ def main(
             "least and most",
             "tokens per run",
             "runs that found no text",
+            "genlm-control gave up",
         ],
     )
     failures: list[str] = []
@@ -156,16 +160,24 @@ def main(
                 bar = progress.add_task(task.name, total=2 * pairs + further * is_short)
                 ours: list[Run] = []
                 theirs: list[Run] = []
-                for number in range(pairs):
-                    ours.append(_ours(engine, task, prompt, particles, seed + number))
-                    progress.advance(bar)
-                    theirs.append(far.run(task, prompt, particles, seed + number))
-                    progress.advance(bar)
-                ratio = _speed(report, task, ours, theirs)
+                number = given_up = 0
+                while len(theirs) < pairs and given_up <= pairs:
+                    here = _ours(engine, task, prompt, particles, seed + number)
+                    there = far.run(task, prompt, particles, seed + number)
+                    number += 1
+                    if there is None:
+                        given_up += 1
+                        continue
+                    ours.append(here)
+                    theirs.append(there)
+                    progress.advance(bar, 2)
+                if not theirs:
+                    raise RuntimeError(f"{task.name}: genlm-control ended no run; its errors are above")
+                ratio = _speed(report, task, ours, theirs, given_up)
                 if not is_short and ratio < _SPEED:
                     failures.append(f"{task.name}: {ratio:.1f} times genlm-control's tokens per second, not {_SPEED:g}")
-                for number in range(further * is_short):
-                    ours.append(_ours(engine, task, prompt, particles, seed + pairs + number))
+                for extra in range(further * is_short):
+                    ours.append(_ours(engine, task, prompt, particles, seed + number + extra))
                     progress.advance(bar)
                 sides[task.name] = ours, theirs
         finally:
@@ -175,7 +187,9 @@ def main(
         "ratio is the median of the pairs' ratios. Loading the model and compiling constraints do not count. "
         "genlm-control: transformers backend, the prompt's keys and values cached, its own caches emptied before every "
         "run; what particles have in common it computes once, which on short texts is most of it, and its forward "
-        "passes read all of a text again for every token, which on long ones is most of the work."
+        "passes read all of a text again for every token, which on long ones is most of the work. It gave up where its "
+        "sampler found that its own sum of probabilities exceeds 1 by more than it tolerates; another seed took that "
+        "run's place."
     )
     report.section(
         "The same posterior", ["task", "probability under the model of", "tamis", "genlm-control", "apart, in s.e."]
