@@ -123,7 +123,10 @@ class _Factor:
                     for schedule in self.schedules:
                         scale *= float(schedule(len(readings[i].tokens)))
                 # A scale of 0 is a potential of 1, whatever it scales.
-                totals[i] += scale * value if scale else 0.0
+                scaled = scale * value if scale else 0.0
+                if math.isnan(scaled) or scaled == math.inf:
+                    raise self._failure(f"returned {value}, times {scale} no log potential", [readings[i]])
+                totals[i] += scaled
 
     def _ask(self, function: Callable[[Any], Any], readings: list[Reading]) -> list[float]:
         arguments = [self._argument(reading) for reading in readings]

@@ -20,7 +20,7 @@ from .environment import PROCESSOR, SCHEDULER, WORKER, require_vllm
 require_vllm()
 
 from pydantic import ValidationError
-from vllm import LLM, SamplingParams
+from vllm import LLM, SamplingParams, envs
 from vllm.config import VllmConfig
 from vllm.engine.arg_utils import EngineArgs
 from vllm.exceptions import VLLMValidationError
@@ -111,6 +111,10 @@ def check_configuration(config: VllmConfig) -> None:
         problems.append("pipeline parallelism is on; pass pipeline_parallel_size=1")
     if config.parallel_config.data_parallel_size > 1:
         problems.append("data parallelism is on; run one engine per replica")
+    if config.use_v2_model_runner and envs.VLLM_USE_V2_MODEL_RUNNER is not True:
+        problems.append("vLLM chose the V2 model runner; set VLLM_USE_V2_MODEL_RUNNER=0, or 1 to use it knowingly")
+    if config.parallel_config.prefill_context_parallel_size > 1:
+        problems.append("prefill context parallelism is on; pass prefill_context_parallel_size=1")
     if config.parallel_config.enable_batch_sharded_sampling:
         problems.append("batch-sharded sampling is on; pass enable_batch_sharded_sampling=False")
     if config.watermark_config is not None:

@@ -298,6 +298,7 @@ class ParticleGroup:
             zip(outcome.ancestors.tolist(), outcome.log_weights.tolist(), strict=True)
         ):
             if ancestor != slot:
+                self._latest.pop(slot, None)
                 source, replaced = before[ancestor], before[slot]
                 self.forks += 1
                 self.revived += replaced.status is not None and source.status is None

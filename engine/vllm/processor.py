@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, UnsupportedVllmError
 from .channel import TokenRecord
 from .compat import (
     BatchUpdate,
@@ -52,6 +52,7 @@ _REFUSED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("repetition_penalty", (1.0,), "drop it"),
     ("logprobs", (None,), "read the particles' log weights"),
     ("prompt_logprobs", (None,), "drop it"),
+    ("prompt_logprob_token_ids", (None,), "drop it"),
     ("logprob_token_ids", (None,), "drop it"),
     ("thinking_token_budget", (None,), "drop it"),
     ("repetition_detection", (None,), "drop it"),
@@ -104,7 +105,7 @@ class AwrsProcessor(LogitsProcessor, LogitsProcessorV2):  # type: ignore[misc]
 
         context: where the rows' requests sit (V2 only).
         """
-        placed = sorted(self._rows.items()) if context is None else self._scheduled(context)
+        placed = sorted(self._rows.items()) if context is None else self._scheduled(context, logits.shape[0])
         if not placed:
             return logits
         rows = [row for _, row in placed]
@@ -169,8 +170,13 @@ class AwrsProcessor(LogitsProcessor, LogitsProcessorV2):  # type: ignore[misc]
         self._entering.pop(slot, None)
         self._slots = {id_: other for id_, other in self._slots.items() if other != slot}
 
-    def _scheduled(self, context: LogitsContext) -> list[tuple[int, ParticleRow]]:
+    def _scheduled(self, context: LogitsContext, logits_rows: int) -> list[tuple[int, ParticleRow]]:
         """The particles in this batch that are to draw a token, with their row numbers."""
+        if logits_rows != len(context.idx_mapping_np):
+            raise UnsupportedVllmError(
+                f"{logits_rows} rows of logits for {len(context.idx_mapping_np)} requests: models that draw several "
+                f"tokens per step cannot be used with tamis"
+            )
         placed = []
         lengths = context.seq_lens_upper_bound_np
         for index, slot in enumerate(context.idx_mapping_np.tolist()):

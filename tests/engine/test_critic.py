@@ -140,3 +140,9 @@ def test_the_target_is_the_product_whatever_the_twist(name, method):
             ]
         )
         assert abs(masses.mean() - exact[tokens]) < 5 * masses.std() / math.sqrt(len(groups)), tokens
+
+
+@pytest.mark.parametrize("weigh", [critic(lambda text: 1e308) ** 10, critic(len, len).annealed(lambda count: math.nan)])
+def test_scaled_values_that_are_no_potentials_are_refused(weigh):
+    with pytest.raises(CriticError, match="no log potential"):
+        weigh.log_potentials([Reading(b"a", (1,), True), Reading(b"a", (1,), False)])

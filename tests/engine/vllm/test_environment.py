@@ -39,7 +39,9 @@ def configuration(**changes: Any) -> Any:
         "scheduler_config.async_scheduling": False,
         "scheduler_config.scheduler_cls": environment.SCHEDULER,
         "speculative_config": None,
+        "use_v2_model_runner": False,
         "kv_transfer_config": None,
+        "parallel_config.prefill_context_parallel_size": 1,
         "watermark_config": None,
         "parallel_config.enable_batch_sharded_sampling": None,
         "parallel_config.pipeline_parallel_size": 1,
@@ -64,6 +66,8 @@ def configuration(**changes: Any) -> Any:
     ("change", "said"),
     [
         ({"parallel_config__enable_batch_sharded_sampling": True}, "enable_batch_sharded_sampling=False"),
+        ({"use_v2_model_runner": True}, "V2 model runner"),
+        ({"parallel_config__prefill_context_parallel_size": 2}, "prefill context"),
         ({"watermark_config": object()}, "watermark"),
         ({"scheduler_config__async_scheduling": True}, "async_scheduling=False"),
         ({"scheduler_config__scheduler_cls": None}, "scheduler_cls lacks"),
@@ -75,7 +79,10 @@ def configuration(**changes: Any) -> Any:
         ({"kv_transfer_config": object()}, "KV connector"),
     ],
 )
-def test_configurations_that_would_lose_weights_are_refused(change: dict[str, Any], said: str) -> None:
+def test_configurations_that_would_lose_weights_are_refused(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], said: str
+) -> None:
+    monkeypatch.delenv("VLLM_USE_V2_MODEL_RUNNER", raising=False)
     check_configuration(configuration())
     with pytest.raises(UnsupportedVllmError, match=said):
         check_configuration(configuration(**change))
