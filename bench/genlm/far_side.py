@@ -27,8 +27,8 @@ async def _run(llm: Any, request: dict[str, Any]) -> dict[str, Any]:
     llm.model.cache_kv(request["prompt"])
     begin = time.perf_counter()
     condition = _condition(request["kind"], request["source"]).coerce(llm, f=b"".join)
-    built = time.perf_counter()
     sampler = AWRS(llm, condition, seed=request["seed"])
+    built = time.perf_counter()
     found = await sampler.smc(n_particles=request["particles"], ess_threshold=0.5, max_tokens=request["max_tokens"])
     end = time.perf_counter()
     await sampler.cleanup()
@@ -67,9 +67,12 @@ def main() -> None:
         torch.manual_seed(request["seed"])
         try:
             answer = asyncio.run(_run(llm, request))
-        except AssertionError:  # its samplers check their own arithmetic
-            traceback.print_exc()
-            answer = {"failed": traceback.format_exc(limit=-1)}
+        except AssertionError as error:
+            # Its sampler checks its own sums of probabilities, which rounding may carry beyond 1.
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            if last.line != "assert log_q <= error_tolerance":
+                raise
+            answer = {"failed": True}
         print(json.dumps(answer), file=out, flush=True)
 
 

@@ -28,7 +28,7 @@ def leftovers(engine: Engine) -> dict[str, int]:
         "waiting": len(scheduler.waiting),
         # The pool keeps one block for itself.
         "blocks": pool.num_gpu_blocks - 1 - pool.get_num_free_blocks(),
-        "rows": len(processor._rows),
+        "rows": len(processor._rows) + len(processor._entering) + len(processor._occupants),
         "records": len(processor._particles._records),
         "front end": engine._engine.get_num_unfinished_requests(),
         "registry": len(REGISTRY),

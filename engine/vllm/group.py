@@ -122,8 +122,9 @@ class ParticleGroup:
 
     @property
     def synchronised(self) -> bool:
-        """Whether particles have to stay in step; a group that never resamples does not care."""
-        return self.options.ess_threshold > 0 and len(self.particles) > 1
+        """Whether particles have to stay in step: where their weights are compared before all have ended."""
+        compares = self.options.ess_threshold > 0 or self.options.early_stop < 1
+        return compares and len(self.particles) > 1
 
     def receive(self, index: int, record: TokenRecord, finished: bool) -> None:
         """Take the token a particle drew; `finished` when vLLM ended the particle with it."""
@@ -324,7 +325,7 @@ class ParticleGroup:
 
         What was given up counts as 0, which bends the target; `unfinished` is its share of the weight.
         """
-        if self.options.early_stop >= 1 or not self.live:
+        if self.options.early_stop >= 1 or len({len(particle.tokens) for particle in self.live}) != 1:
             return
         may_count = (None, *self._counting)
         weights = smc.normalized_weights(

@@ -37,7 +37,8 @@ class ParticleRow:
     """One particle in vLLM's batch.
 
     `prefix` are the tokens it inherited when it was forked (vLLM sees them as prompt), `output` the growing list of
-    those drawn since.
+    those drawn since.  `stops` says where a text ends that need not follow the constraint (method "base" with stop
+    strings), and `stops_state` how far it has come; else the constraint says so.
     """
 
     key: str
@@ -48,6 +49,8 @@ class ParticleRow:
     eos: tuple[int, ...]
     constraint: BoundConstraint | None = None
     state: int = -1
+    stops: BoundConstraint | None = None
+    stops_state: int = -1
     consumed: int = 0
     forced: bool = False
     error: str | None = None
@@ -125,6 +128,9 @@ class ParticleRows:
             whole = row.prefix + list(output)
             tokens = np.array(whole[: options.complete_after], dtype=np.int32)
             row.state = int(row.constraint.replay(tokens)) if tokens.size else int(row.constraint.start)
+            if row.draw is Draw.FREE and options.stop:
+                row.stops = self._store.bind({"kind": "anything"}, "", row.eos, options.prefix, options.stop)
+                row.stops_state = int(row.stops.replay(tokens)) if tokens.size else int(row.stops.start)
             if len(whole) > tokens.size:
                 self._force(row, len(whole) - tokens.size)
             if row.state < 0 and row.draw is not Draw.FREE:
@@ -168,6 +174,8 @@ class ParticleRows:
                     self._advance_one([row])
             return
         for row, state in zip(rows, after, strict=True):
+            if row.stops is not None:
+                row.stops_state = _after(row.stops, row.stops_state, row.token(row.consumed))
             row.state = int(state)
             row.consumed += 1
             if row.state < 0 and row.draw is not Draw.FREE:
@@ -252,6 +260,12 @@ def _ends(row: ParticleRow, token: int) -> bool:
     """Whether a drawn token that is no end token ends the string."""
     if not row.options.stop or row.forced or token < 0 or token in row.eos:
         return False
+    if row.stops is not None:
+        return _after(row.stops, row.stops_state, token) == BoundStops.ended
     assert row.constraint is not None
-    state = np.array([row.state], dtype=np.int64)
-    return bool(row.constraint.advance(state, np.array([token], dtype=np.int32))[0] == BoundStops.ended)
+    return _after(row.constraint, row.state, token) == BoundStops.ended
+
+
+def _after(constraint: BoundConstraint, state: int, token: int) -> int:
+    """The state after one token, -1 where it is rejected."""
+    return int(constraint.advance(np.array([state], dtype=np.int64), np.array([token], dtype=np.int32))[0])

@@ -10,7 +10,7 @@ batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import torch
@@ -93,7 +93,8 @@ class AwrsProcessor(LogitsProcessor, LogitsProcessorV2):  # type: ignore[misc]
         self._rows: dict[int, ParticleRow] = {}
         self._requests = runner
         self._entering: dict[int, SamplingParams] = {}
-        self._slots: dict[str, int] = {}
+        self._occupants: dict[int, str] = {}
+        self._half_read: frozenset[int] = frozenset()
 
     def take_records(self) -> dict[str, TokenRecord]:
         """The records of the last step by request id; the next call starts empty."""
@@ -105,7 +106,10 @@ class AwrsProcessor(LogitsProcessor, LogitsProcessorV2):  # type: ignore[misc]
 
         context: where the rows' requests sit (V2 only).
         """
-        placed = sorted(self._rows.items()) if context is None else self._scheduled(context, logits.shape[0])
+        if context is None:
+            placed = sorted(item for item in self._rows.items() if item[0] not in self._half_read)
+        else:
+            placed = self._scheduled(context, logits.shape[0])
         if not placed:
             return logits
         rows = [row for _, row in placed]
@@ -147,6 +151,11 @@ class AwrsProcessor(LogitsProcessor, LogitsProcessorV2):  # type: ignore[misc]
             if direction == MoveDirectionality.SWAP and displaced is not None:
                 rows[source] = displaced
 
+    def pass_over(self, indices: Iterable[int]) -> None:
+        """In the next `apply`, leave alone these rows, whose prompts are read in part; their tokens are thrown
+        away."""
+        self._half_read = frozenset(indices)
+
     # The V2 model runner -------------------------------------------------------------------------------------------
 
     def add_request(self, slot: int, sampling_params: SamplingParams) -> bool:
@@ -156,19 +165,18 @@ class AwrsProcessor(LogitsProcessor, LogitsProcessorV2):  # type: ignore[misc]
             return False
         # Its tokens are on their way to the runner's state; they are read before its first draw.
         self._entering[slot] = sampling_params
-        self._slots[sampling_params.extra_args[PARTICLE_KEY]["request_id"]] = slot
+        self._occupants[slot] = sampling_params.extra_args[PARTICLE_KEY]["request_id"]
         return True
 
-    def forget(self, request_ids: Iterable[str]) -> None:
+    def forget(self, request_ids: Collection[str]) -> None:
         """Let go of requests that left the batch, ours or not; the runner does not say so itself."""
-        for id_ in request_ids:
-            if id_ in self._slots:
-                self._leave(self._slots[id_])
+        for slot in [slot for slot, id_ in self._occupants.items() if id_ in request_ids]:
+            self._leave(slot)
 
     def _leave(self, slot: int) -> None:
         self._rows.pop(slot, None)
         self._entering.pop(slot, None)
-        self._slots = {id_: other for id_, other in self._slots.items() if other != slot}
+        self._occupants.pop(slot, None)
 
     def _scheduled(self, context: LogitsContext, logits_rows: int) -> list[tuple[int, ParticleRow]]:
         """The particles in this batch that are to draw a token, with their row numbers."""

@@ -22,8 +22,13 @@ class ParticleWorker(PlatformWorker):  # type: ignore[misc]
         return super().execute_model(scheduler_output)
 
     def sample_tokens(self, grammar_output: Any) -> Any:
+        processor = self._processor()
+        if not self.use_v2_model_runner:
+            # Whose tokens the V1 runner throws away, as their prompts go on; V2 tells the processor itself.
+            discarded = self.model_runner.discard_request_mask.np[: self.model_runner.input_batch.num_reqs]
+            processor.pass_over(discarded.nonzero()[0].tolist())
         output = super().sample_tokens(grammar_output)
-        records = self._processor().take_records()
+        records = processor.take_records()
         # Without records the output may be a constant that all steps share.
         if output is not None and records:
             # The V2 runner wraps the output until the device has copied the tokens.

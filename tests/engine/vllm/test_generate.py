@@ -120,3 +120,13 @@ def test_streams_are_refused_and_fail_as_other_arguments_do(engine: Engine) -> N
         engine.generate(PROMPT, GRAMMAR, on_text=broken, max_tokens=8)
     assert not engine._engine.has_unfinished_requests()
     assert engine.generate(PROMPT, GRAMMAR, max_tokens=8).samples
+
+
+def test_base_stops_where_a_stop_string_is_written_though_the_constraint_refuses_the_text(engine: Engine) -> None:
+    result = engine.generate(PROMPT, regex("d+"), method="base", stop=["cc"], particles=40, max_tokens=60, seed=5)
+    stopped = [sample for sample in result.samples if len(sample.token_ids) < 60 and sample.token_ids[-1] != 0]
+    assert stopped
+    for sample in result.samples:
+        assert "cc" not in sample.text
+    assert {sample.finish_reason for sample in stopped} == {"stop"}
+    assert not all(sample.accepted for sample in stopped)

@@ -69,6 +69,20 @@ def test_early_stop_waits_for_its_share_of_the_weight() -> None:
     assert result.samples[1].finish_reason == "early"
 
 
+def test_early_stop_compares_particles_in_step() -> None:
+    """Which one vLLM happens to run first must not matter."""
+    options = GroupOptions({"kind": "anything"}, particles=3, ess_threshold=0.0, early_stop=0.5)
+    some = ParticleGroup(options, (EOS,))
+    some.receive(0, record(EOS, math.log(0.6)), finished=True)
+    some.receive(1, record(1, math.log(0.1)), finished=False)
+    some.stop_early()
+    assert len(some.live) == 2
+    assert some.ahead() == [some.particles[1]]
+    some.receive(2, record(1, math.log(0.1)), finished=False)
+    some.stop_early()
+    assert some.live == []
+
+
 def test_finished_particles_are_ancestors_and_can_be_overwritten() -> None:
     some = group(2)
     some.receive(0, record(EOS, -0.1), finished=True)

@@ -88,6 +88,22 @@ def test_chunked_prompts(engine: Engine, narrow_engine: Engine) -> None:
     )
 
 
+def test_predicates_are_not_asked_about_half_read_prompts(engine: Engine, narrow_engine: Engine) -> None:
+    """What a row in the middle of the prompt proposes is nobody's token, and must not kill a particle either."""
+    prompt = (PROMPT * 40)[:100]
+    questions = []
+    for some in (engine, narrow_engine):
+        asked: list[str] = []
+
+        def noting(text: str, asked: list[str] = asked) -> bool:
+            asked.append(text)
+            return True
+
+        some.generate(prompt, predicate(noting), particles=1, max_tokens=4, seed=9)
+        questions.append(asked)
+    assert questions[0] == questions[1]
+
+
 def test_groups_and_ordinary_requests_share_the_engine(narrow_engine: Engine) -> None:
     """A group as large as the engine waits until all slots are free, ordinary requests go on, and both finish."""
     from tamis.engine.vllm.compat import SamplingParams, tokens_input
