@@ -74,6 +74,7 @@ __all__ = [
     "current_platform",
     "load",
     "tokens_input",
+    "verifies",
 ]
 
 
@@ -134,6 +135,12 @@ def check_configuration(config: VllmConfig) -> None:
             + "; ".join(problems)
             + ". tamis.engine.vllm.environment.engine_options() returns all the options needed."
         )
+
+
+def verifies(config: VllmConfig) -> bool:
+    """Whether worker and scheduler compare their tokens (`environment.engine_options`)."""
+    additional = config.additional_config
+    return bool(additional.get("tamis", {}).get("verify", False)) if isinstance(additional, dict) else False
 
 
 class InProcessCore:

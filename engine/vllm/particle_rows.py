@@ -22,7 +22,7 @@ from ..methods import METHODS
 from ..stops import BoundStops
 from . import failures
 from .channel import TokenRecord
-from .compat import SamplingParams, VllmConfig, cached_tokenizer_from_config
+from .compat import SamplingParams, VllmConfig, cached_tokenizer_from_config, verifies
 from .constraints import ConstraintStore
 from .options import GROUP_KEY, PARTICLE_KEY, GroupOptions
 from .vocabularies import vocabulary_of
@@ -90,11 +90,9 @@ class ParticleRows:
 
     def __init__(self, vllm_config: VllmConfig) -> None:
         """Nothing in the batch yet."""
-        additional = vllm_config.additional_config
-        settings = dict(additional.get("tamis", {})) if isinstance(additional, dict) else {}
         self._model_config = vllm_config.model_config
         self._size = vllm_config.model_config.get_vocab_size()
-        self._verify = bool(settings.get("verify", False))
+        self._verify = verifies(vllm_config)
         self._records: dict[str, TokenRecord] = {}
         self._store = ConstraintStore(self._vocabulary, self._size)
         self._spellings: OrderedDict[tuple[int, ...], Spelling] = OrderedDict()
@@ -166,7 +164,7 @@ class ParticleRows:
         tokens = np.array([row.token(row.consumed) for row in rows], dtype=np.int32)
         try:
             after = constraint.advance(states, tokens)
-        except Exception as error:  # see _enter
+        except Exception as error:  # see enter
             if len(rows) == 1:
                 rows[0].fail(error)
             else:

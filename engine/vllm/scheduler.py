@@ -38,6 +38,7 @@ from .compat import (
     cached_tokenizer_from_config,
     check_configuration,
     create_request_queue,
+    verifies,
 )
 from .constraints import REGISTRY, content_key
 from .group import ParticleGroup
@@ -78,9 +79,7 @@ class ParticleScheduler(Scheduler):  # type: ignore[misc]
         """Called by vLLM; refuses configurations under which weights would be wrong."""
         super().__init__(*args, **kwargs)
         check_configuration(self.vllm_config)
-        additional = self.vllm_config.additional_config
-        settings = additional.get("tamis", {}) if isinstance(additional, dict) else {}
-        self._verify = bool(settings.get("verify", False))
+        self._verify = verifies(self.vllm_config)
         self.verified_rows = 0
         self.groups: dict[str, _Running] = {}
         self.pending: RequestQueue = create_request_queue(self.policy)

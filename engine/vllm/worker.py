@@ -16,9 +16,8 @@ class ParticleWorker(PlatformWorker):  # type: ignore[misc]
     def execute_model(self, scheduler_output: SchedulerOutput) -> Any:
         """One forward pass."""
         if self.use_v2_model_runner:
-            processor = self._processor()
-            processor.forget(scheduler_output.finished_req_ids)
-            processor.forget(scheduler_output.preempted_req_ids or ())
+            left = scheduler_output.finished_req_ids | (scheduler_output.preempted_req_ids or set())
+            self._processor().forget(left)
         return super().execute_model(scheduler_output)
 
     def sample_tokens(self, grammar_output: Any) -> Any:
